@@ -1,0 +1,56 @@
+# Needs nothing but make and a Python of at least 3.11. `make help` lists the targets.
+
+SHELL := /bin/sh
+BIN := .venv/bin
+READY := .venv/ready
+LEVER ?= LEV-01
+EFFORT ?= quick
+
+.DEFAULT_GOAL := help
+.PHONY: help setup evaluate test lint format calibrate lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## create .venv from the hash-pinned lock (done once; again when lock or pyproject.toml change)
+
+# --no-deps: the lock is complete, and `pip check` proves it. --clear: an interrupted set-up starts over.
+$(READY): requirements.lock pyproject.toml
+	@python="$$(./.ci/find-python)" || exit 1; \
+	echo "prfpipe: creating .venv with $$python; downloads about 500 MB"; \
+	"$$python" -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps \
+	  --only-binary :all: --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps \
+	  --no-build-isolation --no-index --editable .
+	$(BIN)/python -m pip check --disable-pip-version-check
+	@touch $(READY)
+
+evaluate: setup ## run a lever through the loop: LEVER=LEV-01 EFFORT=quick|standard|rigorous
+	$(BIN)/prfpipe evaluate $(LEVER) --effort $(EFFORT)
+
+test: lint ## lint, types, import rules and all tests
+	$(BIN)/python -m pytest
+
+lint: setup ## style, formatting, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## put files into the project's format, sort imports
+	$(BIN)/ruff check --select I --fix .
+	$(BIN)/ruff format .
+
+calibrate: setup ## compare with other benchmark tools (about 75 minutes; can be resumed)
+	$(BIN)/python calibration/calibrate.py
+
+# The index is the person's own affair: neither its URL nor its host goes into the lock.
+lock: setup ## resolve requirements.lock again from pyproject.toml; UPGRADE=1 takes newer versions
+	$(BIN)/uv pip compile pyproject.toml --quiet --all-extras --universal --python-version 3.11 \
+	  --fork-strategy fewest --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header $(if $(UPGRADE),--upgrade) --output-file requirements.lock
+
+clean: ## remove .venv and caches; evidence stays
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
