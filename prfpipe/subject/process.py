@@ -1,0 +1,290 @@
+"""Subjects and workloads as child processes: start, ask, time from outside, and always clean up."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from prfpipe.errors import PrfpipeError, SubjectProtocolError, SubjectStartError
+from prfpipe.subject.protocol import PROTOCOL, READ_FD_VARIABLE, WRITE_FD_VARIABLE, Channel, Message
+
+_STDERR_TAIL = 2000
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to start one child: `name` is what messages to people call it."""
+
+    name: str
+    argv: tuple[str, ...]
+    cwd: Path
+    environment: Mapping[str, str]
+    timeout: float = 60.0
+    cpu: int | None = None
+
+
+@dataclass(frozen=True)
+class Block:
+    """What one block of operations gave. `results` is the JSON line as it came from the subject.
+
+    `samples_ns`: by the subject's clock; `wall_ns`: by the parent's; `cpu_ns`: the kernel's CPU clock of the
+    subject's process, all threads.
+    """
+
+    samples_ns: tuple[int, ...]
+    wall_ns: int
+    cpu_ns: int
+    results: bytes
+
+
+@dataclass
+class Child:
+    """A started child with its channel. A context manager: leaving it leaves no process behind."""
+
+    launch: Launch
+    spawned_ns: int = field(init=False)
+    channel: Channel = field(init=False)
+    _process: subprocess.Popen[bytes] = field(init=False)
+    _stderr: IO[bytes] = field(init=False)
+
+    def __enter__(self) -> Self:
+        self._stderr = tempfile.TemporaryFile()
+        child_read, parent_write = os.pipe()
+        parent_read, child_write = os.pipe()
+        try:
+            self._spawn(child_read, child_write)
+        except BaseException:
+            os.close(parent_read)
+            os.close(parent_write)
+            self._stderr.close()
+            raise
+        finally:
+            os.close(child_read)
+            os.close(child_write)
+        self.channel = Channel(parent_read, parent_write, name=self.launch.name, timeout=self.launch.timeout)
+        return self
+
+    def _spawn(self, child_read: int, child_write: int) -> None:
+        pipes = {READ_FD_VARIABLE: str(child_read), WRITE_FD_VARIABLE: str(child_write)}
+        self.spawned_ns = time.perf_counter_ns()
+        try:
+            with _on_cpu(self.launch.cpu):
+                self._process = subprocess.Popen(
+                    [*_die_with_parent(), *self.launch.argv],
+                    cwd=self.launch.cwd,
+                    env={**self.launch.environment, **pipes},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=self._stderr,
+                    pass_fds=(child_read, child_write),
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise SubjectStartError(
+                f"{self.launch.name} cannot be started: {error}", hint=f"Try it by hand: {self.launch.argv[0]}"
+            ) from error
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.channel.close()
+            self._reap(patient=kind is None)
+            if isinstance(error, PrfpipeError):
+                self._add_stderr(error)
+        finally:
+            self._stderr.close()
+
+    def _reap(self, *, patient: bool) -> None:
+        """Wait for a child that was told to close (a profiler still writes its file); kill what is left."""
+        try:
+            self._process.wait(timeout=self.launch.timeout if patient else 0.2)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            self._kill_group()
+            self._process.wait()
+
+    def _kill_group(self) -> None:
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            return
+
+    def _add_stderr(self, error: PrfpipeError) -> None:
+        self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(0, self._stderr.tell() - _STDERR_TAIL))
+        tail = self._stderr.read().decode("utf-8", "replace").strip()
+        code = self._process.returncode
+        if tail:
+            error.add_note(f"{self.launch.name} ended with {code}; the end of its stderr:\n{tail}")
+
+    @property
+    def pid(self) -> int:
+        """Process id of the child."""
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """How the child ended; None while it runs."""
+        return self._process.returncode
+
+    def ask(self, message: Message, answer: str) -> Message:
+        """Send `message` and wait for a message of type `answer`."""
+        self.channel.send(message)
+        return self.channel.receive(answer)
+
+    def cpu_ns(self) -> int:
+        """CPU time of the child so far, all threads, from the kernel (clock_getcpuclockid(3))."""
+        return time.clock_gettime_ns((~self.pid << 3) | 2)
+
+    def peak_rss_kib(self) -> int:
+        """High-water mark of resident memory (VmHWM of /proc/PID/status)."""
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1])
+        raise SubjectProtocolError(f"{self.launch.name} has no VmHWM", hint="Peak memory needs Linux's /proc.")
+
+
+class Subject(Child):
+    """A running variant."""
+
+    _first_answer_ns: int | None = None
+
+    def hello(self, params: Mapping[str, Any], workdir: Path) -> None:
+        """Make the subject ready for operations.
+
+        Raises:
+            SubjectCrashError: it failed to import or to start; its own message is kept.
+        """
+        message = {"type": "hello", "protocol": PROTOCOL, "params": dict(params), "workdir": str(workdir)}
+        answer = self.ask(message, "ready")
+        if answer.get("protocol") != PROTOCOL:
+            raise SubjectProtocolError(
+                f"{self.launch.name} speaks protocol {answer.get('protocol')!r}", hint=f"It must speak {PROTOCOL}."
+            )
+
+    def run(self, operations: Sequence[object], group: int = 1) -> Block:
+        """Answer `operations`, `group` of them to a sample, timed by both clocks."""
+        self.ask({"type": "load", "operations": list(operations), "group": group}, "loaded")
+        cpu, start = self.cpu_ns(), time.perf_counter_ns()
+        self.channel.send({"type": "run"})
+        line = self.channel.receive_line()
+        end = time.perf_counter_ns()
+        cpu = self.cpu_ns() - cpu
+        self._first_answer_ns = self._first_answer_ns or end
+        samples = self._samples(self.channel.parse(line, "timed"), -(-len(operations) // group))
+        self.channel.send({"type": "results"})
+        return Block(samples, end - start, cpu, self.channel.receive_line())
+
+    def _samples(self, timed: Message, expected: int) -> tuple[int, ...]:
+        durations = timed.get("durations_ns")
+        valid = isinstance(durations, list) and all(type(value) is int and value >= 0 for value in durations)
+        if not valid or len(durations or ()) != expected:
+            raise SubjectProtocolError(
+                f"{self.launch.name} sent durations_ns that are not {expected} integers of nanoseconds",
+                hint="docs/subject-protocol.md shows each message.",
+            )
+        return tuple(durations or ())
+
+    def results_of(self, block: Block) -> list[object]:
+        """The results of a block, parsed.
+
+        Raises:
+            SubjectCrashError: a result is not a JSON value.
+        """
+        results = self.channel.parse(block.results, "results").get("results")
+        if not isinstance(results, list):
+            raise SubjectProtocolError(f"{self.launch.name} sent no list of results", hint="See docs/subject-protocol.md.")
+        return results
+
+    @property
+    def cold_start_ns(self) -> int:
+        """From spawn to the first answered operation, by the parent's clock."""
+        assert self._first_answer_ns is not None, "no operation has been answered yet"
+        return self._first_answer_ns - self.spawned_ns
+
+    def settle(self) -> None:
+        """Tell the subject that its warm-up is over."""
+        self.ask({"type": "settle"}, "settled")
+
+    def close(self) -> tuple[str, ...]:
+        """End the subject in good order; returns the lever's files that it loaded (empty for commands)."""
+        answer = self.ask({"type": "close"}, "closed")
+        return tuple(str(name) for name in answer.get("files", ()))
+
+
+class Workload(Child):
+    """A lever's workload.py in a process of its own: owned by neither variant, never timed."""
+
+    prepares: bool = False
+
+    def hello(self, params: Mapping[str, Any]) -> None:
+        """Load the workload for one scenario's parameters."""
+        answer = self.ask({"type": "hello", "protocol": PROTOCOL, "params": dict(params)}, "ready")
+        self.prepares = bool(answer.get("prepares"))
+
+    def stream(self, seed: int) -> None:
+        """Start a fresh stream of operations."""
+        self.ask({"type": "stream_from", "seed": seed}, "streaming")
+
+    def next(self, count: int) -> list[object]:
+        """The next `count` operations of the stream.
+
+        Raises:
+            SubjectProtocolError: the stream ended: it must be endless.
+        """
+        operations = self.ask({"type": "next", "count": count}, "operations")["operations"]
+        if len(operations) != count:
+            raise SubjectProtocolError(
+                f"{self.launch.name}: operations() ended after {len(operations)} of {count}",
+                hint="operations(params, seed) must be endless and never repeat a timed input.",
+            )
+        return list(operations)
+
+    def prepare(self, operation: object, workdir: Path, params: Mapping[str, Any] | None = None) -> None:
+        """Put the world in `workdir` as `operation` needs it; nothing where the workload has no `prepare`."""
+        if not self.prepares:
+            return
+        message = {"type": "prepare", "operation": operation, "workdir": str(workdir)}
+        self.ask(message if params is None else {**message, "params": dict(params)}, "prepared")
+
+    def digests(self, results: Sequence[object]) -> list[str]:
+        """sha256 of each result's canonical bytes."""
+        return list(self.ask({"type": "canonical", "results": list(results)}, "canonical")["sha256"])
+
+    def texts(self, results: Sequence[object]) -> list[str]:
+        """Each result's canonical bytes as text, for people."""
+        return list(self.ask({"type": "canonical", "results": list(results), "text": True}, "canonical")["texts"])
+
+    def edge_cases(self) -> list[tuple[str, list[object]]]:
+        """The lever's edge cases: a name and a sequence of operations each."""
+        return [(str(name), list(ops)) for name, ops in self.ask({"type": "edge_cases"}, "edge_cases")["cases"]]
+
+
+@contextmanager
+def _on_cpu(cpu: int | None) -> Iterator[None]:
+    """Pin the calling thread while a child is spawned, so that the child is on that CPU from its first instruction."""
+    if cpu is None or not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {cpu})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _die_with_parent() -> tuple[str, ...]:
+    """A prefix that has the kernel kill the child when its parent dies, even by SIGKILL (PR_SET_PDEATHSIG)."""
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()
