@@ -285,6 +285,17 @@ class ArmSummary(Record):
     operations: int
 
 
+class BaselineResult(Record):
+    """The baseline alone: figures of its two copies and their A/A ratio, before the candidate is looked at."""
+
+    scenario: str
+    primary: bool
+    invocations: int
+    confidence: float
+    control: Estimate
+    arms: dict[Arm, ArmSummary]
+
+
 class ScenarioResult(Record):
     """Speed-ups are baseline / candidate: above 1 the candidate is better, for every metric.
 
