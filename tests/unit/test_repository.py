@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements.lock"
+PACKAGES = ("prfpipe/", "flows/")
 # In parts, since this file may not name them either.
 REGISTRY_HOSTS = tuple(
     ".".join(parts)
@@ -79,6 +82,18 @@ def test_an_installed_room_imports_nothing_that_the_wheel_does_not_require() -> 
         if not core & {canonicalize_name(name) for name in distributions.get(module, [])}
     }
     assert undeclared == set()
+
+
+def test_the_runner_starts_in_an_interpreter_that_has_only_the_standard_library() -> None:
+    assert top_level_imports(ROOT / "prfpipe" / "subject" / "runner.py") <= sys.stdlib_module_names
+
+
+def test_the_wheel_holds_both_packages_whole_and_nothing_else(tmp_path: Path) -> None:
+    built = next(WheelBuilder(str(ROOT)).build(directory=str(tmp_path)))
+    packed = {name for name in ZipFile(built).namelist() if ".dist-info/" not in name}
+    assert packed == {
+        name for path in repository_files() if (name := str(path.relative_to(ROOT))).startswith(PACKAGES)
+    }
 
 
 def top_level_imports(path: Path) -> set[str]:
