@@ -1,0 +1,86 @@
+"""An S3 URL taken apart, without importing an S3 client."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+
+from prfpipe.errors import SettingsError
+from prfpipe.store.base import is_key
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
+_REGION = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
+_HINT = "Write s3://bucket/prefix?endpoint=http://host:port&region=name; only the bucket is needed."
+_NO_SECRETS = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE instead: URLs end up in logs."
+
+
+@dataclass(frozen=True, slots=True)
+class S3Location:
+    """A bucket, the folder in it, and where it is served (AWS itself without an endpoint)."""
+
+    bucket: str
+    prefix: str = ""
+    endpoint: str | None = None
+    region: str | None = None
+
+    @classmethod
+    def parse(cls, url: str) -> "S3Location":
+        """Read `s3://bucket/prefix?endpoint=…&region=…`.
+
+        Raises:
+            SettingsError: a part is missing, unknown or malformed, or credentials stand in the URL.
+        """
+        parts = _split(url)
+        options = _options(parts.query)
+        prefix = parts.path.strip("/")
+        _require(parts.scheme == "s3" and not parts.fragment, "the URL of an S3 store is malformed")
+        _require(_BUCKET.fullmatch(parts.netloc), f"{parts.netloc[:80]!a} is not a bucket name")
+        _require(not prefix or is_key(prefix), f"{prefix[:80]!a} cannot be a prefix")
+        return cls(parts.netloc, prefix, _endpoint(options.get("endpoint")), _region(options.get("region")))
+
+    def url(self, key: str = "") -> str:
+        """The URL of an object, or of the whole store; carries endpoint and region along."""
+        path = "/".join(part for part in (self.prefix, key) if part)
+        query = {"endpoint": self.endpoint, "region": self.region}
+        given = urlencode({name: value for name, value in query.items() if value}, safe=":/")
+        return f"s3://{self.bucket}/{path}" + (f"?{given}" if given else "")
+
+
+def _require(condition: object, message: str) -> None:
+    if not condition:
+        raise SettingsError(message, hint=_HINT)
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise SettingsError("the URL of a store is malformed", hint=_HINT) from error
+    if "@" in parts.netloc:
+        raise SettingsError("the URL of a store must not hold credentials", hint=_NO_SECRETS)
+    return parts
+
+
+def _options(query: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), max_num_fields=8)
+    except ValueError as error:
+        raise SettingsError("what follows '?' in the store's URL is malformed", hint=_HINT) from error
+    options = dict(pairs)
+    _require(len(options) == len(pairs), "an option stands twice in the store's URL")
+    unknown = sorted(set(options) - {"endpoint", "region"})
+    _require(not unknown, f"unknown options in the store's URL: {ascii(unknown)[:80]}")
+    return options
+
+
+def _endpoint(value: str | None) -> str | None:
+    if value is None:
+        return None
+    parts = _split(value)
+    usable = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
+    _require(usable, f"{value[:80]!a} is not an http or https endpoint")
+    return value
+
+
+def _region(value: str | None) -> str | None:
+    _require(value is None or _REGION.fullmatch(value), f"{ascii(value)[:80]} is not a region")
+    return value
