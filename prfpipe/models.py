@@ -215,13 +215,15 @@ class ArmSamples(Record):
     """What one subject process gave in one invocation.
 
     `samples_ns`: one entry a sample, in order. `wall_ns`, `cpu_ns`: the parent's clock and the kernel's CPU
-    clock of the process, one entry a block. `outputs`: sha256 over the canonical results of all operations.
+    clock of the process, one entry a block. `session_cpu_ns`: that clock from the end of the warm-up to the end of
+    the invocation, pauses between blocks included. `outputs`: sha256 over all operations' canonical results.
     """
 
     cold_start_ns: int
     samples_ns: tuple[int, ...]
     wall_ns: tuple[int, ...]
     cpu_ns: tuple[int, ...]
+    session_cpu_ns: int
     peak_rss_kib: int
     outputs: Sha256
 

@@ -1,0 +1,159 @@
+"""The machine that measures: fingerprint, noise probe, exclusive lock, CPU placement."""
+
+import fcntl
+import os
+import platform
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from prfpipe.errors import HostBusyError, HostError
+from prfpipe.models import HostFingerprint, NoiseProbe
+
+NOISE_LIMIT_PERCENT = 30.0
+_SPINS = 200
+_SPIN_SIZE = 20_000
+
+
+def fingerprint() -> HostFingerprint:
+    """What this machine is; allow-listed facts only, none of them secret."""
+    return HostFingerprint(
+        name=socket.gethostname()[:80],
+        cpu_model=_first_value(Path("/proc/cpuinfo"), "model name") or platform.processor() or "unknown",
+        cpus=len(available_cpus()),
+        memory_kib=int((_first_value(Path("/proc/meminfo"), "MemTotal") or "0 kB").split()[0]),
+        kernel=platform.release(),
+        os=_os_name(),
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        measuring_cpu=measuring_cpu(),
+        virtualized="yes" if " hypervisor " in _first_value(Path("/proc/cpuinfo"), "flags") + " " else "no",
+    )
+
+
+def available_cpus() -> list[int]:
+    """CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def measuring_cpu() -> int:
+    """The CPU that subjects are pinned to: the last one, since interrupts prefer the first."""
+    return available_cpus()[-1]
+
+
+@contextmanager
+def leave_cpu_free(cpu: int) -> Iterator[None]:
+    """Keep the calling thread, and what it starts without a pin of its own, off the measuring CPU."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, before - {cpu} or before)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def probe_noise(*, limit_percent: float = NOISE_LIMIT_PERCENT, accept: bool = False) -> NoiseProbe:
+    """Spin equal pieces of work on the measuring CPU and see how much their times differ.
+
+    Raises:
+        HostError: the spread is over the limit and `accept` is false.
+    """
+    stolen = _stolen_ticks()
+    with _pinned(measuring_cpu()):
+        times = sorted(_spin() for _ in range(_SPINS))
+    stolen_share, total = (after - before for before, after in zip(stolen, _stolen_ticks(), strict=True))
+    spread = 100 * (times[int(_SPINS * 0.9)] - times[int(_SPINS * 0.1)]) / times[_SPINS // 2]
+    probe = NoiseProbe(
+        samples=_SPINS,
+        spread_percent=round(spread, 2),
+        stolen_percent=round(100 * stolen_share / max(total, 1), 2),
+        load_1min=round(os.getloadavg()[0], 2),
+        limit_percent=limit_percent,
+        accepted=spread > limit_percent and accept,
+    )
+    if spread > limit_percent and not accept:
+        raise HostError(
+            f"this host is too noisy to measure on: equal work differs by {spread:.0f} % (limit {limit_percent:g} %)",
+            hint="Stop other work and try again, or pass --accept-noise (the plan records it).",
+        )
+    return probe
+
+
+@contextmanager
+def exclusive(path: Path | None = None) -> Iterator[None]:
+    """Hold this host for one measurement; another process of any user that asks meanwhile is refused.
+
+    Raises:
+        HostBusyError: somebody else measures here; the message says who.
+    """
+    path = path or Path(tempfile.gettempdir(), "prfpipe-host.lock")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    try:
+        _lock(descriptor, path)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.pread(descriptor, 100, 0).decode("utf-8", "replace").strip() or "another process"
+        raise HostBusyError(
+            f"{holder} is measuring on this host", hint=f"Wait until it has finished (the lock is {path})."
+        ) from error
+
+
+@contextmanager
+def _pinned(cpu: int) -> Iterator[None]:
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {cpu})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _spin() -> int:
+    start = time.perf_counter_ns()
+    for _ in range(_SPIN_SIZE):
+        pass
+    return time.perf_counter_ns() - start
+
+
+def _stolen_ticks() -> tuple[int, int]:
+    """Steal time and all time of this machine so far, in clock ticks (proc(5), /proc/stat)."""
+    try:
+        ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    except OSError:
+        return 0, 0
+    return ticks[7], sum(ticks)
+
+
+def _first_value(path: Path, key: str) -> str:
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.split(":", 1)[1].strip() for line in lines if line.split(":")[0].strip() == key), "")
+
+
+def _os_name() -> str:
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME", sys.platform)
+    except OSError:
+        return platform.platform(terse=True)
