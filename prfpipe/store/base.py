@@ -111,7 +111,7 @@ def check_key(key: str) -> str:
     if not is_key(key):
         raise InputError(
             f"{key[:80]!a} cannot name an object in a store",
-            hint="Use ASCII letters, digits, '_', '.' and '-' in parts joined by '/'. A part starts with a letter, "
-            f"a digit or '_' and has at most {MAX_PART_CHARACTERS} characters, the whole {MAX_KEY_CHARACTERS}.",
+            hint="Use ASCII letters, digits, '_', '.' and '-' in parts joined by '/', each starting with "
+            f"a letter, digit or '_', at most {MAX_PART_CHARACTERS} characters each, {MAX_KEY_CHARACTERS} in all.",
         )
     return key

@@ -42,7 +42,7 @@ class Source:
             name = "the data" if isinstance(data, bytes) else str(data)
             raise IntegrityError(
                 f"{name} has sha256 {actual}, not {sha256}",
-                hint="The file changed after its digest was taken. Nothing was stored; evaluate again.",
+                hint="It changed after its digest was taken, and was not stored. Evaluate again.",
             )
         return cls(data, sha256, size)
 
@@ -165,6 +165,7 @@ _OTHER_HINT = "The disk or the network file system failed: check it (`dmesg`), t
 _HINTS = {
     errno.ENOENT: "Check the name; `prfpipe bundles` lists what the store has.",
     errno.EEXIST: "Choose a name that does not exist yet: nothing is ever overwritten.",
+    errno.ENOTEMPTY: "Name a folder that does not exist yet: nothing is ever overwritten.",
     errno.ENOSPC: _SPACE,
     errno.EDQUOT: _SPACE,
     errno.EACCES: _ACCESS,

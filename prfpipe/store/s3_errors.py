@@ -89,7 +89,7 @@ def broken_listing(what: str, problem: str) -> StoreError:
     """The error for a listing that cannot be trusted to be complete."""
     return StoreError(
         f"{what}: the store's listing {problem}",
-        hint="Bundles could be missing from it: repair the store, or fetch by the run id, which needs no listing.",
+        hint="Bundles could be missing from it. Fetching by run id still works: it needs no listing.",
     )
 
 
