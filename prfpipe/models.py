@@ -371,9 +371,13 @@ class ConformanceResult(Record):
 
 
 class LockstepResult(Record):
-    """Fresh generated operations on both variants, compared by the oracle."""
+    """Fresh generated operations on the baseline and, side by side, on `against`, compared by the oracle.
+
+    Against a second process of the baseline it shows that the baseline's output does not depend on chance.
+    """
 
     scenario: str
+    against: Literal["candidate", "baseline"] = "candidate"
     seed: int
     operations: int
     differences: tuple[CaseResult, ...]
@@ -391,11 +395,15 @@ class CoverageFile(Record):
 
 
 class MutantResult(Record):
-    """One known-bad output that the oracle was shown; `caught` must be true."""
+    """One kind of known-bad output that the oracle was shown `tried` times; `caught`: each time.
+
+    `detail` says where in which result it survived. A kind that applies to no result has `tried` 0.
+    """
 
     mutant: str
     caught: bool
     tried: int
+    detail: str = ""
 
 
 class ProofRecord(Record):
