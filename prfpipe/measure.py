@@ -21,7 +21,7 @@ from prfpipe.subject.variants import subject_launch, workload_launch
 
 BLOCK_NS = 2_000_000
 SAMPLE_NS = 20_000
-INVOCATION_NS = 350_000_000
+INVOCATION_NS = 100_000_000
 MAX_SAMPLES = 2000
 MAX_ROUNDS = 80
 _MAX_PADDING = 4096
@@ -86,7 +86,7 @@ def choose_schedule(bench: Bench, scenario: Scenario, seed: int) -> Schedule:
     with workload_for(bench, scenario) as workload, ExitStack() as stack:
         workload.stream(derive_seed(seed, scenario.name, -1))
         session = _Session(bench, scenario, workload, random.Random(0), stack)  # noqa: S311 - not for secrets
-        arm = session.start(bench.arms[0], workload.next(1)[0])
+        arm = session.start(bench.arms[0], workload.next(scenario.warmup))
         count, total = 1, 0
         while not workload.prepares and total < BLOCK_NS and count < MAX_SAMPLES:
             count *= 2
@@ -121,8 +121,8 @@ def _invoke(
     order = rng.sample(bench.arms, len(bench.arms))
     with ExitStack() as stack:
         session = _Session(bench, scenario, workload, rng, stack)
-        first = workload.next(1)[0]
-        running = {arm: session.start(arm, first) for arm in order}
+        warmup = workload.next(scenario.warmup)
+        running = {arm: session.start(arm, warmup) for arm in order}
         for number in range(schedule.rounds):
             if number % 2 == 0:
                 round_order = rng.sample(order, len(order))
@@ -178,10 +178,10 @@ class _Session:
         }
         self._digests: dict[bytes, list[str]] = {}
 
-    def start(self, arm: Arm, first: object) -> _Running:
-        """Spawn a fresh subject in an empty working folder and answer the first operation: the cold start."""
+    def start(self, arm: Arm, warmup: Sequence[object]) -> _Running:
+        """Spawn a fresh subject in an empty working folder and warm it up; its first operation is the cold start."""
         workdir = self._workdir(arm)
-        self.workload.prepare(first, workdir)
+        self.workload.prepare(warmup[0], workdir)
         launch = subject_launch(
             self.bench.spec,
             "candidate" if arm == "candidate" else "baseline",
@@ -194,15 +194,21 @@ class _Session:
         subject = self.stack.enter_context(Subject(launch))
         subject.hello(self.scenario.params, workdir)
         running = _Running(subject, workdir)
-        self._digest(running, subject.run([first]))
+        self._digest(running, subject.run(warmup[:1]))
+        self._warm_up(running, warmup[1:])
         subject.settle()
         running.settled_cpu_ns = subject.cpu_ns()
         return running
 
+    def _warm_up(self, running: _Running, operations: Sequence[object]) -> None:
+        size = 1 if self.workload.prepares else max(len(operations), 1)
+        for at in range(0, len(operations), size):
+            self.workload.prepare(operations[at], running.workdir)
+            self._digest(running, running.subject.run(operations[at : at + size]))
+
     def run(self, running: _Running, operations: Sequence[object], group: int) -> Block:
         """One block on one arm; preparation before it and digests after it are outside of both clocks."""
-        if self.workload.prepares:
-            self.workload.prepare(operations[0], running.workdir)
+        self.workload.prepare(operations[0], running.workdir)
         block = running.subject.run(operations, group)
         running.blocks.append(block)
         self._digest(running, block)

@@ -59,12 +59,16 @@ class Variants(Record):
 
 
 class Scenario(Record):
-    """A named set of workload parameters. It is measured at `from_effort` and above."""
+    """A named set of workload parameters. It is measured at `from_effort` and above.
+
+    `warmup` operations are answered by each fresh subject before its timed blocks; the first is the cold start.
+    """
 
     name: str
     primary: bool = False
     params: dict[str, Any] = Field(default_factory=dict)
     from_effort: Effort = Effort.QUICK
+    warmup: int = Field(default=1, ge=1, le=100_000)
 
 
 GuardMetric = Literal["p99", "peak_rss", "cold_start", "throughput"]

@@ -1,0 +1,265 @@
+"""lever.yaml -> Lever, strictly: every error names the file, the line and what was expected."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from prfpipe.errors import LeverError
+from prfpipe.models import LeverSpec, PythonVariant
+
+FILE_NAME = "lever.yaml"
+MAX_BYTES = 256 * 1024
+_ALLOWED_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("map", "seq", "str", "int", "float", "bool", "null")}
+_HINT = "docs/lever-folder.md describes each key; `prfpipe new NAME` writes a folder to start from."
+_SCENARIO_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,60}")
+
+Lines = dict[tuple[str | int, ...], int]
+
+
+@dataclass(frozen=True)
+class Lever:
+    """A lever folder that can be evaluated."""
+
+    spec: LeverSpec
+    root: Path
+
+
+def load_lever(folder: Path) -> Lever:
+    """Read and check a lever folder; the folder may lie anywhere.
+
+    Raises:
+        LeverError: with `file:line: what is wrong`, for the first thing that is.
+    """
+    path = folder / FILE_NAME
+    data, lines = _read_yaml(path)
+    spec = _validate(data, lines, path)
+    _check_scenarios(spec, lines, path)
+    _check_files(spec, lines, path)
+    return Lever(spec, folder.resolve())
+
+
+def find_lever(name: str, levers: Path) -> Lever:
+    """A lever by its id under `levers`, or by the path of its folder.
+
+    Raises:
+        LeverError: there is none; the message lists those that there are.
+    """
+    if Path(name).is_dir():
+        return load_lever(Path(name))
+    known = {lever.spec.id: lever for lever in list_levers(levers)}
+    if name in known:
+        return known[name]
+    raise LeverError(
+        f"no lever {name!r}: {levers} has {', '.join(known) or 'none'}, and no such folder exists",
+        hint="Give an id from `prfpipe levers` or the path of a folder with a lever.yaml.",
+    )
+
+
+def list_levers(levers: Path) -> list[Lever]:
+    """Every lever folder directly under `levers`, by id.
+
+    Raises:
+        LeverError: one of them is not valid, or two have the same id.
+    """
+    found = sorted((load_lever(path.parent) for path in levers.glob(f"*/{FILE_NAME}")), key=lambda item: item.spec.id)
+    for one, other in zip(found, found[1:], strict=False):
+        if one.spec.id == other.spec.id:
+            raise LeverError(f"{one.root} and {other.root} are both {one.spec.id}", hint="Give one another id.")
+    return found
+
+
+def check_requirements(lever: Lever) -> None:
+    """Refuse before anything is started when a distribution of `requires` is not installed.
+
+    Raises:
+        LeverError: it names all that are missing and how to install them.
+    """
+    missing = [requirement for requirement in lever.spec.requires if not _installed(requirement)]
+    if missing:
+        raise LeverError(
+            f"{lever.spec.id} needs {', '.join(missing)}, which is not installed here",
+            hint=f"python -m pip install {' '.join(missing)}",
+        )
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of lever.yaml, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **LeverSpec.model_json_schema()}
+
+
+# ---- YAML -----------------------------------------------------------------------------------------------
+
+
+def _read_yaml(path: Path) -> tuple[Any, Lines]:
+    try:
+        raw = path.read_bytes()[: MAX_BYTES + 1]
+    except OSError as error:
+        raise LeverError(f"{path}: {error.strerror}", hint=_HINT) from error
+    if len(raw) > MAX_BYTES:
+        raise LeverError(f"{path}: more than {MAX_BYTES} bytes", hint=_HINT)
+    try:
+        root = yaml.compose(raw.decode("utf-8"), Loader=_NoAliasLoader)
+    except UnicodeDecodeError as error:
+        raise LeverError(f"{path}: not UTF-8: {error}", hint=_HINT) from error
+    except RecursionError as error:
+        raise LeverError(f"{path}: nested too deeply", hint=_HINT) from error
+    except yaml.YAMLError as error:
+        raise LeverError(f"{path}:{_error_line(error)}: {_first_line(error)}", hint=_HINT) from error
+    if root is None:
+        raise LeverError(f"{path}:1: the file is empty", hint=_HINT)
+    lines: Lines = {}
+    return _construct(root, (), lines, path), lines
+
+
+class _NoAliasLoader(yaml.SafeLoader):
+    """Safe YAML without anchors and aliases: they make bombs and hide what a reader sees."""
+
+    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
+            raise yaml.MarkedYAMLError(problem="anchors and aliases are not allowed", problem_mark=event.start_mark)
+        return super().compose_node(parent, index)
+
+
+def _construct(node: Node, where: tuple[str | int, ...], lines: Lines, path: Path) -> Any:
+    lines[where] = node.start_mark.line + 1
+    if node.tag not in _ALLOWED_TAGS:
+        raise LeverError(f"{path}:{lines[where]}: the tag {node.tag} is not allowed", hint=_HINT)
+    if isinstance(node, MappingNode):
+        return _construct_mapping(node, where, lines, path)
+    if isinstance(node, SequenceNode):
+        return [_construct(item, (*where, i), lines, path) for i, item in enumerate(node.value)]
+    assert isinstance(node, ScalarNode)
+    try:
+        return yaml.SafeLoader("").construct_object(node)
+    except (ValueError, yaml.YAMLError) as error:
+        raise LeverError(f"{path}:{lines[where]}: {node.value!r} is not a value", hint=_HINT) from error
+
+
+def _construct_mapping(node: MappingNode, where: tuple[str | int, ...], lines: Lines, path: Path) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, ScalarNode) or key_node.tag != "tag:yaml.org,2002:str":
+            raise LeverError(f"{path}:{line}: keys must be text", hint=_HINT)
+        key = key_node.value
+        if key in result:
+            raise LeverError(f"{path}:{line}: the key {key!r} stands twice", hint=_HINT)
+        result[key] = _construct(value_node, (*where, key), lines, path)
+        lines[(*where, key)] = line
+    return result
+
+
+def _error_line(error: yaml.YAMLError) -> int:
+    mark = getattr(error, "problem_mark", None)
+    return mark.line + 1 if mark else 1
+
+
+def _first_line(error: yaml.YAMLError) -> str:
+    return str(getattr(error, "problem", None) or error).splitlines()[0]
+
+
+# ---- validation -----------------------------------------------------------------------------------------
+
+
+def _validate(data: Any, lines: Lines, path: Path) -> LeverSpec:
+    if not isinstance(data, dict):
+        raise LeverError(f"{path}:1: expected a mapping of keys, found {type(data).__name__}", hint=_HINT)
+    shaped, moved = _as_records(data)
+    try:
+        # JSON mode: lists become tuples and words become enums, everything else stays strict.
+        return LeverSpec.model_validate_json(_to_json(shaped, path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = _original_location(first["loc"], moved)
+        name = ".".join(str(part) for part in where) or FILE_NAME
+        raise LeverError(f"{path}:{_line(where, lines)}: {name}: {first['msg']}", hint=_HINT) from error
+
+
+def _as_records(data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """Scenarios and guards are mappings by name in the file and sequences of records in the spec."""
+    shaped, moved = dict(data), {}
+    for key, field in (("scenarios", "name"), ("guards", "metric")):
+        if isinstance(data.get(key), dict):
+            moved[key] = list(data[key])
+            shaped[key] = [{field: name, **_mapping(value)} for name, value in data[key].items()]
+    return shaped, moved
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {} if value is None else {"": value}
+
+
+def _to_json(value: Any, path: Path) -> bytes:
+    try:
+        return json.dumps(value, allow_nan=False).encode()
+    except ValueError as error:
+        raise LeverError(f"{path}: infinities and NaN are not allowed", hint=_HINT) from error
+
+
+def _original_location(loc: Sequence[str | int], moved: dict[str, list[str]]) -> tuple[str | int, ...]:
+    parts = list(loc)
+    if len(parts) > 1 and parts[0] in moved and isinstance(parts[1], int):
+        parts[1] = moved[str(parts[0])][parts[1]]
+    return tuple(part for part in parts if part not in ("PythonVariant", "CommandVariant"))
+
+
+def _line(where: tuple[str | int, ...], lines: Lines) -> int:
+    while where and where not in lines:
+        where = where[:-1]
+    return lines.get(where, 1)
+
+
+def _check_scenarios(spec: LeverSpec, lines: Lines, path: Path) -> None:
+    line = _line(("scenarios",), lines)
+    primaries = [scenario.name for scenario in spec.scenarios if scenario.primary]
+    if len(primaries) != 1:
+        raise LeverError(f"{path}:{line}: scenarios: exactly one must be `primary: true`, found {primaries}", hint=_HINT)
+    for scenario in spec.scenarios:
+        if not _SCENARIO_NAME.fullmatch(scenario.name):
+            where = _line(("scenarios", scenario.name), lines)
+            raise LeverError(f"{path}:{where}: scenario name {scenario.name!r}: use a-z, 0-9, '-', '.', '_'", hint=_HINT)
+    low, high = spec.expected_speedup
+    if not 1 <= low <= high:
+        where = _line(("expected_speedup",), lines)
+        raise LeverError(f"{path}:{where}: expected_speedup: expected [low, high] with 1 <= low <= high", hint=_HINT)
+
+
+def _check_files(spec: LeverSpec, lines: Lines, path: Path) -> None:
+    for where, name in _named_files(spec):
+        line = _line(where, lines)
+        pure = PurePosixPath(name)
+        if pure.is_absolute() or ".." in pure.parts or "\\" in name or not name.isprintable():
+            raise LeverError(f"{path}:{line}: {name!r} must be a path inside the lever folder", hint=_HINT)
+        file = path.parent / pure
+        if file.is_symlink() or not file.is_file():
+            raise LeverError(f"{path}:{line}: {name} is not a file in {path.parent}", hint=_HINT)
+
+
+def _named_files(spec: LeverSpec) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    yield ("workload",), spec.workload
+    for i, name in enumerate(spec.optimized_path):
+        yield ("optimized_path", i), name
+    for i, target in enumerate(spec.targets):
+        yield ("targets", i), target.split(":", 1)[0]
+    for side in ("baseline", "candidate"):
+        variant = getattr(spec.variants, side)
+        if isinstance(variant, PythonVariant):
+            yield ("variants", side, "python"), variant.python
+
+
+def _installed(requirement: str) -> bool:
+    name, _, version = requirement.partition("==")
+    try:
+        found = distribution(re.split(r"[\[<>=!~; ]", name, maxsplit=1)[0]).version
+    except PackageNotFoundError:
+        return False
+    return not version or found == version
