@@ -1,0 +1,139 @@
+"""The plan: everything that is fixed before the first measurement."""
+
+import platform
+import re
+import secrets
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from prfpipe import stats
+from prfpipe.digests import sha256_tree
+from prfpipe.models import (
+    DecisionRule,
+    Effort,
+    HostFingerprint,
+    LeverSpec,
+    NoiseProbe,
+    Plan,
+    Provenance,
+    Scenario,
+)
+
+# Looks at these shares of the time; few and late ones cost little confidence, early ones end clear cases soon.
+LOOK_FRACTIONS = (0.1, 0.2, 0.4, 0.7, 1.0)
+LOOK_WEIGHTS = (0.1, 0.1, 0.2, 0.2, 0.4)
+MAX_INVOCATIONS = 150
+_TOOLS = ("prfpipe", "py-spy", "memray", "coverage", "pydantic", "prefect", "boto3")
+
+# effort: alpha, seconds for the primary scenario, the secondary ones together, and the baseline stage
+_EFFORTS: dict[Effort, tuple[float, float, float, float, int]] = {
+    Effort.QUICK: (0.05, 40.0, 10.0, 10.0, 2),
+    Effort.STANDARD: (0.01, 90.0, 60.0, 20.0, 3),
+    Effort.RIGOROUS: (0.01, 600.0, 240.0, 60.0, 8),
+}
+
+
+def make_plan(
+    spec: LeverSpec,
+    effort: Effort,
+    *,
+    source_files: dict[str, str],
+    host: HostFingerprint,
+    noise: NoiseProbe,
+    command: tuple[str, ...],
+    folder: Path,
+    seed: int | None = None,
+) -> Plan:
+    """Freeze a plan; without a seed, a fresh one that nobody could know before."""
+    now = datetime.now(UTC)
+    return Plan(
+        run_id=new_run_id(spec.id, now),
+        lever=spec,
+        effort=effort,
+        rule=make_rule(spec, effort),
+        seed=secrets.randbits(48) if seed is None else seed,
+        source_files=source_files,
+        source_digest=sha256_tree(source_files),
+        host=host,
+        noise=noise,
+        provenance=provenance(command, folder, now),
+    )
+
+
+def new_run_id(lever: str, now: datetime) -> str:
+    """Sorts by time, names the lever, never repeats."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{lever.lower()}-{secrets.token_hex(4)}"
+
+
+def make_rule(spec: LeverSpec, effort: Effort) -> DecisionRule:
+    """The decision rule of an effort for a lever."""
+    alpha, seconds, secondary, baseline, invocations = _EFFORTS[effort]
+    return DecisionRule(
+        alpha=alpha,
+        look_fractions=LOOK_FRACTIONS,
+        look_weights=LOOK_WEIGHTS,
+        min_gain_percent=spec.min_gain_percent,
+        expected_speedup=spec.expected_speedup,
+        guards=spec.guards,
+        seconds=seconds,
+        secondary_seconds=secondary,
+        baseline_seconds=baseline,
+        min_invocations=stats.smallest_n(stats.exact(alpha)),
+        secondary_invocations=invocations,
+        max_invocations=MAX_INVOCATIONS,
+        tail_confidence=0.95,
+    )
+
+
+def planned_scenarios(plan: Plan) -> tuple[Scenario, ...]:
+    """The scenarios that this effort measures, the primary one first."""
+    chosen = [item for item in plan.lever.scenarios if item.primary or item.from_effort.rank <= plan.effort.rank]
+    return tuple(sorted(chosen, key=lambda item: not item.primary))
+
+
+def provenance(command: tuple[str, ...], folder: Path, now: datetime) -> Provenance:
+    """The commit of the lever folder, tool versions, and the command with secrets taken out."""
+    return Provenance(
+        git_commit=_git(folder, "rev-parse", "HEAD") or "none",
+        git_dirty=bool(_git(folder, "status", "--porcelain", "--", ".")),
+        command=tuple(without_secrets(word) for word in command),
+        created_at=now.isoformat(timespec="milliseconds"),
+        tools={"python": platform.python_version(), **{name: _version(name) for name in _TOOLS}},
+    )
+
+
+def reproduce(plan: Plan) -> str:
+    """The exact command of the run, quoted for a shell."""
+    return shlex.join(plan.provenance.command)
+
+
+def without_secrets(word: str) -> str:
+    """A word of a command line without credentials in a URL (`//user:password@`, `?key=...&secret=...`)."""
+    word = re.sub(r"//[^/@\s]+@", "//***@", word)
+    return re.sub(r"(?i)((?:key|secret|token|password)[\w-]*=)[^&\s]+", r"\1***", word)
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def command_line() -> tuple[str, ...]:
+    """The command that started this process, as a person would type it."""
+    return (Path(sys.argv[0]).name, *sys.argv[1:])

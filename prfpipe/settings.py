@@ -1,0 +1,34 @@
+"""Settings: PRFPIPE_* environment variables with their defaults."""
+
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from prfpipe.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """Each field is one variable: `store` is PRFPIPE_STORE. Paths are relative to the current folder."""
+
+    model_config = SettingsConfigDict(env_prefix="PRFPIPE_", frozen=True)
+
+    store: str = Field("./evidence", description="Evidence store: a folder or s3://bucket/prefix?endpoint=URL")
+    runs: Path = Field(Path(".prfpipe/runs"), description="Where runs are kept while they are made")
+    levers: Path = Field(Path("levers"), description="Folder that holds the lever folders")
+    subject_timeout_seconds: float = Field(60.0, gt=0, le=86_400, description="Longest wait for one answer")
+    noise_limit_percent: float = Field(30.0, gt=0, description="Spread of equal work above which a host is refused")
+
+
+def load_settings() -> Settings:
+    """Settings from the environment.
+
+    Raises:
+        SettingsError: a variable's value is not valid; the message names the variable.
+    """
+    try:
+        return Settings()  # type: ignore[call-arg]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "PRFPIPE_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise SettingsError(f"{name}: {first['msg']}", hint="Correct or unset the variable.") from error
