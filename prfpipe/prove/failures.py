@@ -1,0 +1,116 @@
+"""What speaks against a lever in its proof: a pure function of the record, for producer and auditor both."""
+
+from collections.abc import Iterator
+
+from prfpipe.models import CaseResult, CoverageFile, ProofRecord, Reason
+from prfpipe.prove.text import spans
+
+MIN_MUTANTS = 4
+_MAX_REASONS = 5
+
+
+def passed(record: ProofRecord) -> bool:
+    """Whether nothing speaks against the lever."""
+    return not failures(record)
+
+
+def failures(record: ProofRecord) -> tuple[Reason, ...]:
+    """Every reason why a proof does not hold, at most a few of each code; one that shows nothing does not hold.
+
+    Codes: `empty-proof`, `conformance-failed`, `lockstep-difference`, `baseline-nondeterministic`,
+    `edge-case-wrong`, `coverage-missing`, `oracle-blind`, `oracle-untested`.
+    """
+    found: dict[str, list[str]] = {}
+    for code, message in _all(record):
+        found.setdefault(code, []).append(message)
+    return tuple(Reason(code=code, message=text) for code, texts in found.items() for text in _bounded(texts))
+
+
+def _bounded(messages: list[str]) -> list[str]:
+    more = len(messages) - _MAX_REASONS
+    return [*messages[:_MAX_REASONS], f"… and {more} more of this kind"] if more > 0 else messages
+
+
+def _all(record: ProofRecord) -> Iterator[tuple[str, str]]:
+    yield from (("empty-proof", message) for message in _absent(record))
+    yield from (("conformance-failed", message) for message in _conformance(record))
+    yield from _lockstep(record)
+    yield from (
+        ("edge-case-wrong", f"edge case `{case.name}`: {case.detail}")
+        for case in record.edge_cases
+        if not case.passed
+    )
+    yield from (("coverage-missing", message) for message in _coverage(record))
+    yield from _self_test(record)
+
+
+def _absent(record: ProofRecord) -> Iterator[str]:
+    if {result.variant for result in record.conformance if result.cases} != {"baseline", "candidate"}:
+        yield "no conformance case was run on both variants: put at least one into conformance/*.json"
+    if not record.edge_cases:
+        yield "no edge case was run: edge_cases() of the workload gives none"
+    compared = {result.against for result in record.lockstep if result.operations}
+    if compared != {"candidate", "baseline"}:
+        yield "lockstep compared no operation with the candidate or none with a second baseline"
+    yield from (
+        f"lockstep of {each.scenario} compared nothing" for each in record.lockstep if not each.operations
+    )
+    yield from (
+        f"{what} `{case.name}` has no operations" for what, case in _cases(record) if not case.operations
+    )
+
+
+def _cases(record: ProofRecord) -> Iterator[tuple[str, CaseResult]]:
+    yield from (("conformance case", case) for result in record.conformance for case in result.cases)
+    yield from (("edge case", case) for case in record.edge_cases)
+
+
+def _conformance(record: ProofRecord) -> Iterator[str]:
+    for result in record.conformance:
+        for case in result.cases:
+            if not case.passed:
+                yield f"conformance case `{case.name}` fails on the {result.variant}: {case.detail}"
+
+
+def _lockstep(record: ProofRecord) -> Iterator[tuple[str, str]]:
+    for result in record.lockstep:
+        for case in result.differences:
+            where = f"lockstep of {result.scenario} (seed {result.seed}), {case.name}: {case.detail}"
+            if result.against == "candidate":
+                yield "lockstep-difference", where
+            else:
+                yield "baseline-nondeterministic", f"two runs of the baseline differ in {where}"
+
+
+def _coverage(record: ProofRecord) -> Iterator[str]:
+    if record.coverage is None:
+        if record.stage == "prove" and not record.coverage_reason:
+            yield "how much of the optimized path the edge cases reach was not measured"
+        return
+    for file in record.coverage:
+        if missing := ", ".join(_missing(file)):
+            because = f" ({record.coverage_reason})" if record.coverage_reason else ""
+            yield f"{file.file}: no edge case reaches {missing}{because}"
+
+
+def _missing(file: CoverageFile) -> Iterator[str]:
+    if file.missing_lines:
+        yield f"lines {spans(file.missing_lines)}"
+    # A branch from a line that is not reached at all says nothing new.
+    partial = [branch for branch in file.missing_branches if branch[0] not in file.missing_lines]
+    yield from (f"branch {start}->{end if end > 0 else 'exit'}" for start, end in partial)
+
+
+def _self_test(record: ProofRecord) -> Iterator[tuple[str, str]]:
+    for mutant in record.self_test:
+        if mutant.tried and not mutant.caught:
+            yield (
+                "oracle-blind",
+                f"the oracle takes a wrong output ({mutant.mutant}) for the right one: {mutant.detail}",
+            )
+    tried = sum(mutant.tried > 0 for mutant in record.self_test)
+    if tried < MIN_MUTANTS:
+        yield (
+            "oracle-untested",
+            f"only {tried} kinds of wrong output could be shown to the oracle, not {MIN_MUTANTS}",
+        )

@@ -1,0 +1,213 @@
+"""The stand on which a proof runs: fresh subjects side by side in worlds of their own, and their judge."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+from prfpipe.errors import SubjectCrashError, SubjectError, SubjectProtocolError
+from prfpipe.models import LeverSpec
+from prfpipe.prove.text import first_difference
+from prfpipe.subject.process import Subject, Workload
+from prfpipe.subject.variants import VariantName, subject_launch, workload_launch
+
+T = TypeVar("T")
+_EXHIBITS = 3  # results that each sequence of operations gives to the self-test
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the subjects that answer the same operations; `wrap` as in `subject_launch`."""
+
+    variant: VariantName
+    label: str
+    wrap: tuple[str, ...] = ()
+
+
+BASELINE = Side("baseline", "baseline")
+CANDIDATE = Side("candidate", "candidate")
+BASELINE_AGAIN = Side("baseline", "baseline again")
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A real result for the oracle's self-test; `previous` holds the one before it in its sequence."""
+
+    operation: object
+    result: object
+    previous: tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class Stand:
+    """What every part of a proof shares. `exhibits` collects real results as they come."""
+
+    spec: LeverSpec
+    tree: Path
+    scratch: Path
+    seed: int
+    timeout: float
+    progress: Callable[[str], None]
+    exhibits: list[Exhibit] = field(default_factory=list)
+
+    @contextmanager
+    def workload(self, params: Mapping[str, Any]) -> Iterator[Workload]:
+        """The lever's workload, ready for `params`."""
+        with (
+            self._folder() as home,
+            Workload(workload_launch(self.spec, self.tree, home, timeout=self.timeout)) as workload,
+        ):
+            workload.hello(params)
+            yield workload
+            workload.ask({"type": "close"}, "closed")
+
+    @contextmanager
+    def lineup(
+        self, sides: Sequence[Side], workload: Workload, params: Mapping[str, Any], first: object
+    ) -> Iterator["Lineup"]:
+        """Fresh subjects, ready for operations, each in an empty folder prepared for the `first` one."""
+        with ExitStack() as stack:
+            home = stack.enter_context(self._folder())
+            workdirs = [home / str(number) for number in range(len(sides))]
+            for workdir in workdirs:
+                workdir.mkdir()
+                workload.prepare(first, workdir, params)
+            pool = stack.enter_context(ThreadPoolExecutor(len(sides)))
+            subjects = [stack.enter_context(self._subject(*at)) for at in zip(sides, workdirs, strict=True)]
+            lineup = Lineup(subjects, workdirs, workload, params, pool, self.exhibits)
+            lineup.start()
+            yield lineup
+            lineup.close()
+
+    def _subject(self, side: Side, workdir: Path) -> Subject:
+        environment = {"PYTHONHASHSEED": str(derive(self.seed, "hash", side.label) % 2**32)}
+        launch = subject_launch(
+            self.spec,
+            side.variant,
+            self.tree,
+            workdir,
+            timeout=self.timeout,
+            name=f"{self.spec.id} {side.label}",
+            extra_environment=environment,
+            wrap=side.wrap,
+        )
+        return Subject(launch)
+
+    @contextmanager
+    def _folder(self) -> Iterator[Path]:
+        with TemporaryDirectory(dir=self.scratch, ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+
+
+@dataclass
+class Lineup:
+    """Running subjects that answer the same operations at the same time, with a workdir each.
+
+    Only talking to them goes through `pool`: they are spawned by the caller's thread, since the kernel kills
+    them when the thread that spawned them ends.
+    """
+
+    subjects: Sequence[Subject]
+    workdirs: Sequence[Path]
+    workload: Workload
+    params: Mapping[str, Any]
+    pool: ThreadPoolExecutor
+    exhibits: list[Exhibit]
+    _answered: int = 0
+    _previous: tuple[object, ...] = ()
+
+    def start(self) -> None:
+        """Greet all subjects."""
+        worlds = dict(zip(self.subjects, self.workdirs, strict=True))
+        self._all(lambda subject: subject.hello(self.params, worlds[subject]))
+
+    def answer(self, operation: object) -> list[object]:
+        """Each side's result, in the order of the sides, in a world that is put right before."""
+        with naming(f"operation {self._answered}"):
+            self._prepare(operation)
+            answers = self._all(lambda subject: _one_result(subject, operation))
+        if self._answered < _EXHIBITS:
+            self.exhibits.append(Exhibit(operation, answers[0], self._previous))
+        self._answered, self._previous = self._answered + 1, (answers[0],)
+        return answers
+
+    def _prepare(self, operation: object) -> None:
+        if self._answered:  # the first world was put right before the subjects started
+            for workdir in self.workdirs:
+                self.workload.prepare(operation, workdir, self.params)
+
+    def settle(self) -> None:
+        """Tell all subjects that their warm-up is over, as a measurement does."""
+        self._all(Subject.settle)
+
+    def close(self) -> None:
+        """End all subjects in good order; a profiler or coverage.py writes its file only then."""
+        self._all(Subject.close)
+
+    def _all(self, ask: Callable[[Subject], T]) -> list[T]:
+        asked = [self.pool.submit(ask, subject) for subject in self.subjects]
+        # All first: a pipe must not be closed while a thread still waits on it.
+        wait(asked)
+        return [future.result() for future in asked]
+
+
+def _one_result(subject: Subject, operation: object) -> object:
+    results = subject.results_of(subject.run([operation]))
+    if len(results) != 1:
+        raise SubjectProtocolError(
+            f"{subject.launch.name} sent {len(results)} results for one operation",
+            hint="docs/subject-protocol.md: one result for each operation, in their order.",
+        )
+    return results[0]
+
+
+def difference(workload: Workload, expected: object, found: object, names: tuple[str, str]) -> str | None:
+    """What the oracle says against `found`: None, or where its canonical bytes part from those of `expected`.
+
+    Raises:
+        SubjectCrashError: `canonical` raises on `expected` too, or the workload went away.
+    """
+    right = digest_or_refusal(workload, found)
+    if workload.digests([expected]) == [right]:
+        return None
+    if isinstance(right, Refusal):
+        return f"canonical() does not take what {names[1]} has: {right.message}"
+    left, other = workload.texts([expected, found])
+    return first_difference(left, other, names)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """`canonical` raised on a result, which is therefore like no other."""
+
+    message: str
+
+
+def digest_or_refusal(workload: Workload, result: object) -> str | Refusal:
+    """The digest of a result that may be of any shape."""
+    try:
+        return workload.digests([result])[0]
+    except SubjectCrashError as error:
+        workload.digests([])  # raises where the workload is gone rather than at odds with this result
+        return Refusal(error.message)
+
+
+@contextmanager
+def naming(where: str) -> Iterator[None]:
+    """Say in a subject's failure where in the proof it happened."""
+    try:
+        yield
+    except SubjectError as error:
+        error.message = f"{error.message} (in {where})"
+        error.args = (error.message,)
+        raise
+
+
+def derive(seed: int, *parts: str) -> int:
+    """A seed of 48 bits for one use; never one that a measurement derives, since those have other parts."""
+    text = "/".join(("prove", str(seed), *parts))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")
