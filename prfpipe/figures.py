@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from math import isqrt
 
 from prfpipe import stats
 from prfpipe.models import (
@@ -127,7 +128,7 @@ def resolvable_percent(interval: stats.Interval) -> float | None:
     """The effect that this run could resolve: half the interval's width on the log scale, in percent."""
     if interval.low is None or interval.high is None:
         return None
-    half = stats.isqrt(stats.ratio(interval.high, interval.low) << stats.SCALE_BITS)
+    half = isqrt(stats.ratio(interval.high, interval.low) << stats.SCALE_BITS)
     return stats.decimal(100 * (half - stats.SCALE), 3)
 
 

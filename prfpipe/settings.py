@@ -27,7 +27,7 @@ def load_settings() -> Settings:
         SettingsError: a variable's value is not valid; the message names the variable.
     """
     try:
-        return Settings()  # type: ignore[call-arg]
+        return Settings()
     except ValidationError as error:
         first = error.errors()[0]
         name = "PRFPIPE_" + "_".join(str(part) for part in first["loc"]).upper()

@@ -1,0 +1,170 @@
+"""A run on disk: start it, perform each stage once, resume it after a crash."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from prfpipe import host, layout
+from prfpipe.bundle import RunFolder
+from prfpipe.doctrine import Stage
+from prfpipe.errors import PrfpipeError, ResumeError
+from prfpipe.lever import Lever, check_requirements
+from prfpipe.loop import closing, stages
+from prfpipe.loop.context import RunContext
+from prfpipe.models import Effort
+from prfpipe.plan import make_plan
+from prfpipe.progress import Progress
+from prfpipe.runlog import RunLog
+from prfpipe.settings import Settings
+from prfpipe.subject.variants import copy_tree, source_files, tree_digest
+
+Perform = Callable[[RunContext], None]
+
+LOOP: dict[Stage, Perform] = {
+    Stage.BASELINE: stages.baseline,
+    Stage.PROFILE: stages.profile,
+    Stage.PROVE: stages.prove_candidate,
+    Stage.IMPLEMENT: stages.implement,
+    Stage.VERIFY: stages.verify,
+    Stage.REPROFILE: stages.reprofile,
+    Stage.DECIDE: closing.decide,
+}
+"""What runs between plan and archive, in order."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run was asked for. `command` is the command line that reproduces it."""
+
+    effort: Effort
+    command: tuple[str, ...]
+    accept_noise: bool = False
+    seed: int | None = None
+
+
+class Run:
+    """An open run; a context manager that holds the run's folder, so that no second copy works on it."""
+
+    def __init__(self, context: RunContext, runlog: RunLog) -> None:
+        """Use `start` or `resume`."""
+        self.context, self._runlog = context, runlog
+
+    @classmethod
+    def start(cls, lever: Lever, options: Options, settings: Settings, progress: Progress) -> Self:
+        """Freeze the plan of a new run, before anything is measured.
+
+        Raises:
+            LeverError: something that the lever requires is not installed.
+            HostError: the machine is too noisy, or somebody else measures on it.
+        """
+        check_requirements(lever)
+        progress.say("plan: probing this machine's noise")
+        with host.exclusive():
+            noise = host.probe_noise(limit_percent=settings.noise_limit_percent, accept=options.accept_noise)
+        plan = make_plan(
+            lever.spec,
+            options.effort,
+            source_files=source_files(lever.root),
+            host=host.fingerprint(),
+            noise=noise,
+            command=options.command,
+            folder=lever.root,
+            seed=options.seed,
+        )
+        folder = RunFolder.create(settings.runs.resolve(), plan.run_id)
+        runlog = RunLog(folder, plan.run_id)
+        run = cls(RunContext(lever, plan, folder, _scratch(folder.path), settings, progress), runlog)
+        run._record(Stage.PLAN, lambda context: context.folder.write_all(layout.plan_files(context.plan)))
+        run._freeze_source()
+        return run
+
+    @classmethod
+    def resume(cls, lever: Lever, run_id: str, settings: Settings, progress: Progress) -> Self:
+        """Open a run that did not finish.
+
+        Raises:
+            ResumeError: there is no such run, it is finished, of another lever, or its folder has changed since.
+            TamperError: a file of a finished stage is not what it was.
+        """
+        folder = RunFolder.resume(settings.runs.resolve() / run_id)
+        if not folder.has(layout.PLAN):
+            folder.close()
+            raise ResumeError(f"{run_id} ended before it had a plan", hint="Start a new run: nothing is lost.")
+        plan = layout.read_plan({layout.PLAN: folder.read(layout.PLAN)})
+        if plan.lever.id != lever.spec.id:
+            folder.close()
+            raise ResumeError(f"{run_id} is a run of {plan.lever.id}", hint=f"Resume it as {plan.lever.id}.")
+        context = RunContext(lever, plan, folder, _scratch(folder.path), settings, progress)
+        run = cls(context, RunLog(folder, run_id))
+        run._runlog.finished_stages()
+        run._freeze_source()
+        return run
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._runlog.close()
+        self.context.folder.close()
+
+    @property
+    def run_id(self) -> str:
+        """The run's id, which is also the name of its folder."""
+        return self.context.plan.run_id
+
+    def finished(self, stage: Stage) -> bool:
+        """Whether a stage need not run again."""
+        return any(step.stage == stage and step.status == "finished" for step in self._runlog.steps)
+
+    def perform(self, stage: Stage) -> None:
+        """Run a stage of `LOOP`, unless it is finished already.
+
+        Raises:
+            PrfpipeError: it failed; the journal says so, and what was recorded is kept.
+        """
+        if not self.finished(stage):
+            self._record(stage, LOOP[stage])
+
+    def perform_all(self) -> None:
+        """Run what is left of the loop, in order."""
+        for stage in LOOP:
+            self.perform(stage)
+
+    def archive(self, store_url: str) -> str:
+        """Seal the bundle and put it into the store; returns its URL there. Doing it again completes it."""
+        return closing.archive(self.context, self._runlog, store_url)
+
+    def clean(self) -> None:
+        """Remove what is not evidence."""
+        shutil.rmtree(self.context.scratch, ignore_errors=True)
+
+    def _record(self, stage: Stage, perform: Perform) -> None:
+        self._runlog.started(stage)
+        try:
+            perform(self.context)
+        except PrfpipeError as error:
+            self._runlog.failed(stage, error.message)
+            raise
+        self._runlog.finished(stage)
+
+    def _freeze_source(self) -> None:
+        """The frozen copy of the lever folder; made again after a crash only from an unchanged folder."""
+        tree, plan = self.context.baseline_tree, self.context.plan
+        if tree.is_dir() and tree_digest(tree) == plan.source_digest:
+            return
+        shutil.rmtree(tree, ignore_errors=True)
+        copy_tree(self.context.lever.root, tree)
+        if tree_digest(tree) != plan.source_digest:
+            raise ResumeError(
+                f"{self.context.lever.root} has changed since the plan was made",
+                hint="Start a new run: a plan holds for one state of the lever folder.",
+            )
+
+
+def _scratch(run_folder: Path) -> Path:
+    return run_folder.with_name(run_folder.name + ".work")
