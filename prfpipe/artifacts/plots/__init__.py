@@ -1,0 +1,1 @@
+"""Plots as SVG bytes, by matplotlib; the same input gives the same bytes on the same versions."""
