@@ -21,7 +21,7 @@ _STDERR_TAIL = 2000
 
 @dataclass(frozen=True)
 class Launch:
-    """How to start one child: `name` is what messages to people call it."""
+    """How to start one child: `name` is what messages to people call it; `stdout` is where its prints go."""
 
     name: str
     argv: tuple[str, ...]
@@ -29,6 +29,7 @@ class Launch:
     environment: Mapping[str, str]
     timeout: float = 60.0
     cpu: int | None = None
+    stdout: Path = Path(os.devnull)
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,13 @@ class Child:
         pipes = {READ_FD_VARIABLE: str(child_read), WRITE_FD_VARIABLE: str(child_write)}
         self.spawned_ns = time.perf_counter_ns()
         try:
-            with _on_cpu(self.launch.cpu):
+            with _on_cpu(self.launch.cpu), self.launch.stdout.open("wb") as stdout:
                 self._process = subprocess.Popen(
                     [*_die_with_parent(), *self.launch.argv],
                     cwd=self.launch.cwd,
                     env={**self.launch.environment, **pipes},
                     stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
+                    stdout=stdout,
                     stderr=self._stderr,
                     pass_fds=(child_read, child_write),
                     start_new_session=True,

@@ -1,0 +1,133 @@
+"""Functions as profiles name them: cleaned, with short paths; and which of them are the lever's targets."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import prfpipe.subject
+
+MAX_NAME = 200
+ARROW = " → "
+"""Between the two files of a function that stands in the variants' own files, which have different names."""
+
+UNKNOWN = frozenset({"", "?", "??", "<unknown>", "[unknown]"})
+_STDLIB = re.compile(r"/lib/python3\.\d+t?/(.+)$")
+_PACKAGES = ("/site-packages/", "/dist-packages/")
+
+
+class Frame(NamedTuple):
+    """A function in a file; `file` may be empty."""
+
+    function: str
+    file: str
+
+    @property
+    def label(self) -> str:
+        """`function (file)`, the form in folded stacks; `parse_label` reads it back."""
+        return f"{self.function} ({self.file})" if self.file else self.function
+
+    @property
+    def unknown(self) -> bool:
+        """Whether the profiler could not say which function this is."""
+        return self.function in UNKNOWN
+
+
+Stack = tuple[Frame, ...]
+Stacks = Mapping[Stack, int]
+"""Folded stacks: outermost function first -> number of samples, at least 1."""
+
+
+def parse_label(label: str, short: Callable[[str], str] = str) -> Frame:
+    """Read `function (file)`; `short` is applied to the file as the profiler wrote it."""
+    at = label.find(" (")
+    if at > 0 and label.endswith(")"):
+        return clean_frame(label[:at], short(label[at + 2 : -1]))
+    return clean_frame(label, "")
+
+
+def clean_frame(function: str, file: str) -> Frame:
+    """A frame whose texts are printable and bounded and cannot be taken for the syntax of folded stacks."""
+    name = re.sub(r" +\(", "(", _clean(function))
+    return Frame(_head(name) or "<unknown>", _tail(_clean(file)))
+
+
+def _clean(text: str) -> str:
+    """Control characters, bidirectional overrides, lone surrogates and the like become U+FFFD."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text.replace(";", ",")).strip()
+
+
+def _head(name: str) -> str:
+    return name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…"
+
+
+def _tail(file: str) -> str:
+    return file if len(file) <= MAX_NAME else "…" + file[1 - MAX_NAME :]
+
+
+RUNNER = str(Path(prfpipe.subject.__file__).with_name("runner.py"))
+BOUNDARY = Frame("timed_block", "<prfpipe>/runner.py")
+"""The runner's frame below which operations run; what lies above it is not the subject's."""
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Shortens the paths of a profile, so that no home folder and no scratch folder reaches the evidence.
+
+    Files of the tree become relative to it; others become `<stdlib>/…`, `<site-packages>/…` or a bare name.
+    """
+
+    tree: Path
+
+    def short(self, file: str) -> str:
+        """The short form of one path."""
+        if file == RUNNER:
+            return BOUNDARY.file
+        for root in (self.tree, self.tree.resolve()):
+            if file.startswith(f"{root}/"):
+                return file[len(str(root)) + 1 :]
+        return _library(file)
+
+
+def _library(file: str) -> str:
+    for marker in _PACKAGES:
+        if marker in file:
+            return "<site-packages>/" + file.rsplit(marker, 1)[1]
+    if found := _STDLIB.search(file):
+        return "<stdlib>/" + found.group(1)
+    return PurePosixPath(file).name if file.startswith(("/", "~")) else file
+
+
+def below_boundary(stack: Stack) -> Stack:
+    """What runs below the runner's `timed_block`, or nothing."""
+    if BOUNDARY not in stack:
+        return ()
+    below = stack[stack.index(BOUNDARY) + 1 :]
+    # Until Python 3.12 a comprehension has a frame of its own.
+    return below[1:] if below and below[0].file == BOUNDARY.file else below
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Entries `file.py`, `file.py:function` or `folder/`; a function's last name is enough (`operate`)."""
+
+    entries: tuple[str, ...]
+
+    def match(self, frame: Frame) -> bool:
+        """Whether an entry names this function; library files match without their `<…>/`."""
+        files = _names(frame.file)
+        return any(_matches(entry, frame.function, file) for entry in self.entries for file in files)
+
+
+def _names(file: str) -> tuple[str, ...]:
+    names = file.split(ARROW)
+    return (*names, *(name.split(">/", 1)[1] for name in names if name.startswith("<") and ">/" in name))
+
+
+def _matches(entry: str, function: str, file: str) -> bool:
+    path, _, name = entry.partition(":")
+    if path != file and not (path.endswith("/") and file.startswith(path)):
+        return False
+    named = function == name or function.endswith(f".{name}") or function.startswith(f"{name}.<locals>.")
+    return named or not name
