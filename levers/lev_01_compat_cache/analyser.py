@@ -5,16 +5,9 @@ are looked for only where a name is bound to a builtin. Facts depend on the byte
 README.md lists what is followed and what is not.
 """
 
-import hashlib
-from functools import lru_cache
-from pathlib import Path
-from types import ModuleType
 from typing import NamedTuple
 
-import tree_sitter
-import tree_sitter_javascript
-from tree_sitter import Language, Node, Parser, Query, QueryCursor
-
+from grammars import engine
 from project import Facts
 from scopes import NAMES, Binding, Name, occurrences
 from syntax import (
@@ -31,73 +24,15 @@ from syntax import (
     target,
     text,
 )
-
-VERSION = "1"
-"""Raise it when facts change for a reason that the sources, grammars and queries here do not show."""
-
-QUERY = """
-(import_statement source: (string) @source) @import
-(export_statement source: (string) @source) @export
-(call_expression function: [(identifier) (import)] @callee arguments: (arguments) @arguments
-  (#any-of? @callee "require" "import")) @call
-"""
-TYPESCRIPT_QUERY = QUERY + "(import_require_clause (identifier) @name source: (string) @source) @require\n"
-
-BUILTINS = frozenset(
-    """assert assert/strict async_hooks buffer child_process cluster console constants crypto dgram
-    diagnostics_channel dns dns/promises domain events fs fs/promises http http2 https inspector
-    inspector/promises module net os path path/posix path/win32 perf_hooks process punycode querystring readline
-    readline/promises repl stream stream/consumers stream/promises stream/web string_decoder sys timers
-    timers/promises tls trace_events tty url util util/types v8 vm wasi worker_threads zlib""".split()
-)
-ROOTS = ("process", "globalThis", "global")
-CALLED = ("eval", "Function")
-GLOBALS = (*ROOTS, *CALLED, "Buffer", "BroadcastChannel", "WebSocket", "clearImmediate", "fetch",
-           "queueMicrotask", "setImmediate", "structuredClone")  # fmt: skip
-"""Free names that are looked at. `eval` and `Function` count only where they are called."""
+from tree_sitter import Node, Query, QueryCursor
+from vocabulary import CALLED, GLOBALS, ROOTS, builtin
 
 WRAPPERS = {"parenthesized_expression", "non_null_expression", "as_expression", "satisfies_expression"}
 TYPE_ONLY = {"type_query", "nested_type_identifier"}
 
 
-class Engine(NamedTuple):
-    """A parser with its compiled query, made once per grammar and reused."""
-
-    parser: Parser
-    query: Query
-
-
-def _grammar(dialect: str) -> tuple[ModuleType, object, str]:
-    if dialect == "js":
-        return tree_sitter_javascript, tree_sitter_javascript.language(), QUERY
-    import tree_sitter_typescript as typescript  # 3 MB that a JavaScript project never needs
-
-    language = typescript.language_tsx() if dialect == "tsx" else typescript.language_typescript()
-    return typescript, language, TYPESCRIPT_QUERY
-
-
-@lru_cache(maxsize=None)
-def engine(dialect: str) -> Engine:
-    """The engine for `js`, `ts` or `tsx`."""
-    _, pointer, query = _grammar(dialect)
-    language = Language(pointer)
-    return Engine(Parser(language), Query(language, query))
-
-
-def identity(dialect: str) -> list[bytes]:
-    """Everything besides the source that facts depend on, for a cache's key.
-
-    Code is named by the digest of its bytes, so no forgotten version number can keep old facts alive.
-    """
-    package, _, query = _grammar(dialect)
-    binaries = [Path(module._binding.__file__) for module in (tree_sitter, package)]
-    sources = [Path(__file__).with_name(name) for name in ("analyser.py", "scopes.py", "syntax.py")]
-    digests = [hashlib.sha256(path.read_bytes()).digest() for path in (*binaries, *sources)]
-    return [VERSION.encode(), dialect.encode(), query.encode(), *digests]
-
-
 def analyse(source: bytes, dialect: str) -> Facts:
-    """`[flags, uses]` of one source. Never fails: a source with errors is flagged and analysed as far as it goes."""
+    """`[flags, uses]` of one source. A source with errors is flagged and analysed as far as it goes."""
     parser, query = engine(dialect)
     root = parser.parse(source).root_node
     analysis = Analysis(root, source)
@@ -290,16 +225,6 @@ class Analysis:
         if module == "globals" and path[:1] == ("process",):
             module, path = "process", path[1:]
         self._uses.add((node.start_point[0] + 1, module, ".".join(path)))
-
-
-def builtin(specifier: str | None) -> str | None:
-    """The builtin module that a specifier names, or None: `node:fs` is `fs`, `node:test` has no other name."""
-    if specifier in BUILTINS:
-        return specifier
-    if specifier is None or not specifier.startswith("node:"):
-        return None
-    bare = specifier.removeprefix("node:")
-    return bare if bare in BUILTINS else specifier
 
 
 def _is_utf8(source: bytes) -> bool:

@@ -1,7 +1,7 @@
 """The check without a cache: every module is parsed and analysed every time.
 
-As a careful engineer ships it: one parser and one compiled query per grammar, made once and reused, members looked
-for only where a builtin is bound, each file read once.
+As a careful engineer ships it: one parser and one compiled query per grammar, made once and reused, members
+looked for only where a builtin is bound, each file read once.
 """
 
 from collections.abc import Mapping

@@ -1,21 +1,23 @@
 """The check with a cache of facts on disk: only modules whose content was never seen are analysed.
 
-What is cached depends on nothing but its key: the source, and the identity of all that turns a source into facts.
-There is nothing to invalidate. Whatever is wrong with the cache costs time and never changes an answer: a row is
-believed only if its seal, made over key and facts, is right, and any error of the database means "not cached".
+What is cached depends on nothing but its key: the source, and the identity of all that turns a source into
+facts. There is nothing to invalidate. Whatever is wrong with the cache costs time and never changes an
+answer: a row is believed only if its seal, made over key and facts, is right, and any error of the database
+means "not cached".
 """
 
 import contextlib
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from analyser import analyse, identity
+from analyser import analyse
 from compat import check
+from grammars import identity
 from project import Facts, Module
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS facts (key BLOB PRIMARY KEY, facts BLOB NOT NULL, seal BLOB NOT NULL)"
@@ -29,7 +31,7 @@ DAMAGED = {
     sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR,
     sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH,
 }  # fmt: skip
-"""Primary error codes of a file that is damaged or not ours; all others may pass (locked, full, read-only)."""
+"""Error codes of a file that is damaged or not ours; all others may pass (locked, full, read-only)."""
 
 
 class Subject:
@@ -82,6 +84,10 @@ def seal(key: bytes, facts: bytes) -> bytes:
     return hashlib.sha256(key + facts).digest()
 
 
+def _encoded(facts: Facts) -> bytes:
+    return json.dumps(facts, separators=(",", ":")).encode()
+
+
 class FactCache:
     """One check's view of the cache; facts that it had to work out are written when it ends well."""
 
@@ -106,7 +112,7 @@ class FactCache:
         self._disconnect()
 
     def facts_of(self, module: Module) -> Facts:
-        """Facts of one module that was read: from the cache, or worked out from the very bytes that were hashed."""
+        """Facts of one module: from the cache, or worked out from the very bytes that were hashed."""
         source = module.data or b""
         key = self._keys.key(source, module.dialect)
         self._used.add(key)
@@ -138,7 +144,7 @@ class FactCache:
         return database
 
     def _store(self, database: sqlite3.Connection) -> None:
-        rows = [(key, json.dumps(facts, separators=(",", ":")).encode()) for key, facts in self._fresh.items()]
+        rows = ((key, _encoded(facts)) for key, facts in self._fresh.items())
         database.execute("BEGIN IMMEDIATE")
         database.executemany(
             "INSERT OR REPLACE INTO facts (key, facts, seal) VALUES (?, ?, ?)",
@@ -158,7 +164,7 @@ class FactCache:
         database.executemany("DELETE FROM facts WHERE key = ?", unused[:excess])
 
     @contextlib.contextmanager
-    def _surviving(self) -> Any:
+    def _surviving(self) -> Iterator[None]:
         """Any failure of the cache ends its use in this step, and a damaged file is thrown away."""
         try:
             yield

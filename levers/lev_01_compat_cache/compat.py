@@ -7,7 +7,7 @@ changing (a table, the targets, a band, the mode) is joined here, when the repor
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,10 @@ GLOBAL_FAMILIES = {
 }  # fmt: skip
 MODES = ("strict", "balanced", "legacy-risky")
 INHERITED = {
-    "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf", "constructor",
-    "prototype", "call", "apply", "bind", "length", "name",
+    "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf",
+    "constructor", "prototype", "call", "apply", "bind", "length", "name",
 }  # fmt: skip
-"""What every object or function has: a use of it is a use of what it is on."""
+"""What every object or function has: using it is using what it is on."""
 
 def table_digest(modules: Mapping[str, Mapping[str, str]]) -> str:
     """Lower-case hex sha256 over the modules of a table, independent of how its file is laid out."""
@@ -44,9 +44,13 @@ def table_digest(modules: Mapping[str, Mapping[str, str]]) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-@lru_cache(maxsize=None)
+@cache
 def load_table(target: str) -> dict[str, dict[str, str]]:
-    """The recorded modules of `runtime-version`; ValueError for an unknown target or a table that was edited."""
+    """The recorded modules of `runtime-version`.
+
+    Raises:
+        ValueError: there is no such table, or its file was edited.
+    """
     path = TABLES / f"{target}.json"
     if target not in {known.stem for known in TABLES.glob("*.json")}:
         raise ValueError(f"no recorded table for {target!r}; record it with record_tables.py")
@@ -115,8 +119,8 @@ class Join:
     def _band(self, module: str, member: str) -> str:
         if (module, member) in UNSAFE:
             return "unsafe"
-        family = GLOBAL_FAMILIES.get(member.split(".")[0], "globals") if module == "globals" else module
-        return self._bands.get(family.removeprefix("node:").split("/")[0], "edge")
+        family = GLOBAL_FAMILIES.get(member.partition(".")[0], "globals") if module == "globals" else module
+        return self._bands.get(family.removeprefix("node:").partition("/")[0], "edge")
 
     def _status(self, module: str, member: str) -> str:
         offered = [self._offered(index, module, member) for index in range(len(self.targets))]
@@ -135,7 +139,9 @@ class Join:
         return (entries or {}).get(member)
 
 
-def check(root: Path, settings: Mapping[str, Any], facts_of: Callable[[project.Module], project.Facts]) -> dict[str, Any]:
+def check(
+    root: Path, settings: Mapping[str, Any], facts_of: Callable[[project.Module], project.Facts]
+) -> dict[str, Any]:
     """The report of one check of the project under `root`; `facts_of` is what the two variants differ in.
 
     `modules` holds `[name, flags, findings]` for every file, in order of path.

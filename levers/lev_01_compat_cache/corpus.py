@@ -9,6 +9,7 @@ import hashlib
 import importlib.metadata
 import json
 import re
+import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,8 @@ def main() -> None:
     if parser.parse_args().record:
         record()
     size = sum(len(source(name)) for name in names(MODULES))
-    print(f"{DISTRIBUTION} {pin()['version']}: {MODULES} modules, {size} bytes, digest {pin()['digest']}")
+    pinned = f"{DISTRIBUTION} {pin()['version']}"
+    sys.stdout.write(f"{pinned}: {MODULES} modules, {size} bytes, digest {pin()['digest']}\n")
 
 
 if __name__ == "__main__":

@@ -19,11 +19,11 @@ DECLARATIONS = (b".d.ts", b".d.mts", b".d.cts")
 """Type declarations are erased before anything runs, so they use nothing."""
 
 Facts = list[Any]
-"""`[flags, uses]`: a sorted list of words, and a sorted list of `[line, module, member path]`."""
+"""`[flags, uses]`: sorted words, and sorted `[line, module, member path]`."""
 
 
 class Module(NamedTuple):
-    """One file of the project as it was read; `data` is None when it could not be read or is over the budget."""
+    """One file of the project as it was read; `data` is None, with a flag, when it cannot be analysed."""
 
     path: bytes
     dialect: str
@@ -35,12 +35,17 @@ def dialect_of(name: bytes) -> str | None:
     """The grammar for a file name, or None when the file is not a module."""
     if name.endswith(DECLARATIONS):
         return None
-    return DIALECTS.get(os.path.splitext(name)[1])
+    return DIALECTS.get(name[name.rfind(b".") :])
 
 
 def display_name(path: bytes) -> str:
-    """A path as text that JSON can carry and that no two paths share: other bytes than UTF-8 become `\\xNN`."""
+    r"""A path as text that JSON can carry, another one for each path: bytes outside UTF-8 become `\xNN`."""
     return path.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
+
+
+def path_of(name: str) -> bytes:
+    """The path that `display_name` shows as `name`."""
+    return name.encode("utf-8").decode("unicode_escape").encode("latin-1")
 
 
 def discover(root: bytes) -> list[tuple[bytes, str]]:
@@ -52,7 +57,7 @@ def discover(root: bytes) -> list[tuple[bytes, str]]:
     folders = [b""]
     while folders:
         folder = folders.pop()
-        for entry in _entries(os.path.join(root, folder)):
+        for entry in _entries(root + b"/" + folder):
             path = folder + entry.name
             if entry.is_dir(follow_symlinks=False):
                 folders.append(path + b"/")
@@ -75,7 +80,7 @@ def read(root: bytes, path: bytes) -> tuple[bytes | None, str | None]:
     One open and one bounded read: what is hashed is what is parsed, whatever happens to the file meanwhile.
     """
     try:
-        handle = os.open(os.path.join(root, path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(root + b"/" + path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None, "unreadable"
     try:

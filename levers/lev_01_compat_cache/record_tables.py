@@ -1,7 +1,7 @@
 """Record again what each runtime offers: `python record_tables.py [--bun PATH]` writes tables/*.json.
 
-Node and Deno come from the distributions that lever.yaml names; Bun is recorded only when its program is given
-(`npm install --prefix DIR @oven/bun-linux-x64` brings one). Each runtime runs enumerate.mjs in an empty
+Node and Deno come from the distributions that lever.yaml names; Bun is recorded only when its program is
+given (`npm install --prefix DIR @oven/bun-linux-x64` brings one). Each runtime runs enumerate.mjs in an empty
 environment. A table holds the runtime, its version and a digest over its modules, which compat.py checks.
 """
 
@@ -55,10 +55,15 @@ def write_table(runtime: str, version: str, modules: dict[str, dict[str, str]]) 
     ordered = {name: dict(sorted(modules[name].items())) for name in sorted(modules)}
     head = {"runtime": runtime, "version": version, "sha256": table_digest(ordered)}
     lines = [f" {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
-    rows = [f"  {json.dumps(name)}: {json.dumps(ordered[name], separators=(',', ':'))}" for name in ordered]
+    rows = [f"  {json.dumps(name)}: {_compact(entries)}" for name, entries in ordered.items()]
     path = TABLES / f"{runtime}-{version}.json"
-    path.write_text("\n".join(["{", *lines, ' "modules": {', ",\n".join(rows), " }", "}", ""]), encoding="utf-8")
+    text = "\n".join(["{", *lines, ' "modules": {', ",\n".join(rows), " }", "}", ""])
+    path.write_text(text, encoding="utf-8")
     return path
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def main() -> None:
@@ -73,7 +78,8 @@ def main() -> None:
     for runtime, argv in commands.items():
         modules, version = enumerate_runtime(argv)
         path = write_table(runtime, version_number(version), modules)
-        print(f"{path.name}: {len(modules)} modules, {sum(map(len, modules.values()))} entries", file=sys.stderr)
+        entries = sum(map(len, modules.values()))
+        sys.stdout.write(f"{path.name}: {len(modules)} modules, {entries} entries\n")
 
 
 if __name__ == "__main__":

@@ -8,9 +8,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from tree_sitter import Node
-
 from syntax import text
+from tree_sitter import Node
 
 FUNCTIONS = {
     "function_declaration", "generator_function_declaration", "function_expression", "generator_function",
@@ -28,12 +27,15 @@ PATTERNS = {
 
 PARAMETERS = {"formal_parameters", "required_parameter", "optional_parameter"}
 NAMED_STATEMENTS = {
-    "function_declaration", "generator_function_declaration", "class_declaration", "abstract_class_declaration",
-    "enum_declaration", "internal_module", "module", "function_signature",
+    "function_declaration", "generator_function_declaration", "function_signature", "class_declaration",
+    "abstract_class_declaration", "enum_declaration", "internal_module", "module",
 }  # fmt: skip
 NAMED_EXPRESSIONS = {"function_expression", "generator_function", "class"}
 IMPORTS = {"import_clause", "namespace_import", "import_require_clause", "import_alias"}
-NAMES = {"identifier", "shorthand_property_identifier", "shorthand_property_identifier_pattern", "type_identifier"}
+NAMES = {
+    "identifier", "type_identifier", "shorthand_property_identifier",
+    "shorthand_property_identifier_pattern",
+}  # fmt: skip
 
 
 class Binding(NamedTuple):

@@ -1,4 +1,4 @@
-"""Small questions about a JavaScript or TypeScript syntax tree: literals, patterns, what an expression becomes."""
+"""Small questions about a syntax tree: literals, patterns, what an expression becomes."""
 
 import re
 from collections.abc import Iterator
@@ -73,9 +73,9 @@ def is_choice(parent: Node, node: Node) -> bool:
 
 
 def awaited(call: Node) -> Node | None:
-    node, parent = call, call.parent
+    parent = call.parent
     while parent is not None and parent.type == "parenthesized_expression":
-        node, parent = parent, parent.parent
+        parent = parent.parent
     return parent if parent is not None and parent.type == "await_expression" else None
 
 
