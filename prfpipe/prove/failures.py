@@ -15,7 +15,7 @@ def passed(record: ProofRecord) -> bool:
 
 
 def failures(record: ProofRecord) -> tuple[Reason, ...]:
-    """Every reason why a proof does not hold, at most a few of each code; one that shows nothing does not hold.
+    """Every reason why a proof does not hold, a few of each code at most; one that shows nothing does not.
 
     Codes: `empty-proof`, `conformance-failed`, `lockstep-difference`, `baseline-nondeterministic`,
     `edge-case-wrong`, `coverage-missing`, `oracle-blind`, `oracle-untested`.

@@ -44,7 +44,7 @@ def _walk(value: object) -> Iterator[tuple[Path, object]]:
         todo.extend(((*path, key), item) for key, item in reversed(list(items)))
 
 
-def _replaced(value: Any, path: Path, alter: Callable[[Any], object]) -> object:  # noqa: ANN401 - any JSON value
+def _replaced(value: Any, path: Path, alter: Callable[[Any], object]) -> object:
     if not path:
         return alter(value)
     root = parent = value.copy()

@@ -77,8 +77,9 @@ class Stand:
                 workdir.mkdir()
                 workload.prepare(first, workdir, params)
             pool = stack.enter_context(ThreadPoolExecutor(len(sides)))
-            subjects = [stack.enter_context(self._subject(*at)) for at in zip(sides, workdirs, strict=True)]
-            lineup = Lineup(subjects, workdirs, workload, params, pool, self.exhibits)
+            placed = list(zip(sides, workdirs, strict=True))
+            crew = [(stack.enter_context(self._subject(side, workdir)), workdir) for side, workdir in placed]
+            lineup = Lineup(crew, workload, params, pool, self.exhibits)
             lineup.start()
             yield lineup
             lineup.close()
@@ -111,8 +112,7 @@ class Lineup:
     them when the thread that spawned them ends.
     """
 
-    subjects: Sequence[Subject]
-    workdirs: Sequence[Path]
+    crew: Sequence[tuple[Subject, Path]]
     workload: Workload
     params: Mapping[str, Any]
     pool: ThreadPoolExecutor
@@ -122,14 +122,13 @@ class Lineup:
 
     def start(self) -> None:
         """Greet all subjects."""
-        worlds = dict(zip(self.subjects, self.workdirs, strict=True))
-        self._all(lambda subject: subject.hello(self.params, worlds[subject]))
+        self._all(lambda subject, workdir: subject.hello(self.params, workdir))
 
     def answer(self, operation: object) -> list[object]:
         """Each side's result, in the order of the sides, in a world that is put right before."""
         with naming(f"operation {self._answered}"):
             self._prepare(operation)
-            answers = self._all(lambda subject: _one_result(subject, operation))
+            answers = self._all(lambda subject, _: _one_result(subject, operation))
         if self._answered < _EXHIBITS:
             self.exhibits.append(Exhibit(operation, answers[0], self._previous))
         self._answered, self._previous = self._answered + 1, (answers[0],)
@@ -137,19 +136,19 @@ class Lineup:
 
     def _prepare(self, operation: object) -> None:
         if self._answered:  # the first world was put right before the subjects started
-            for workdir in self.workdirs:
+            for _, workdir in self.crew:
                 self.workload.prepare(operation, workdir, self.params)
 
     def settle(self) -> None:
         """Tell all subjects that their warm-up is over, as a measurement does."""
-        self._all(Subject.settle)
+        self._all(lambda subject, _: subject.settle())
 
     def close(self) -> None:
         """End all subjects in good order; a profiler or coverage.py writes its file only then."""
-        self._all(Subject.close)
+        self._all(lambda subject, _: subject.close())
 
-    def _all(self, ask: Callable[[Subject], T]) -> list[T]:
-        asked = [self.pool.submit(ask, subject) for subject in self.subjects]
+    def _all(self, ask: Callable[[Subject, Path], T]) -> list[T]:
+        asked = [self.pool.submit(ask, subject, workdir) for subject, workdir in self.crew]
         # All first: a pipe must not be closed while a thread still waits on it.
         wait(asked)
         return [future.result() for future in asked]
