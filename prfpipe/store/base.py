@@ -112,6 +112,6 @@ def check_key(key: str) -> str:
         raise InputError(
             f"{key[:80]!a} cannot name an object in a store",
             hint="Use ASCII letters, digits, '_', '.' and '-' in parts joined by '/', each starting with "
-            f"a letter, digit or '_', at most {MAX_PART_CHARACTERS} characters each, {MAX_KEY_CHARACTERS} in all.",
+            f"a letter, digit or '_', at most {MAX_PART_CHARACTERS} each and {MAX_KEY_CHARACTERS} in all.",
         )
     return key

@@ -71,7 +71,7 @@ def archive(
         The bundle's URL in the store.
 
     Raises:
-        BundleError: the local bundle lacks a file, or holds a link where a file should be; nothing was stored.
+        BundleError: the local bundle lacks a file, or has a link where a file should be; nothing was stored.
         TamperError: a local file is not what the manifest says, or the manifest has an unsafe name.
         AlreadyExistsError: the store has another bundle with this run id.
         StoreError: the store failed; the local bundle is untouched and can be archived again.

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -88,7 +89,7 @@ class S3Store:
                 last = item["Key"]
                 key = last.removeprefix(root)
                 if last.startswith(root) and is_key(key):
-                    yield ObjectInfo(key, item["Size"], item["LastModified"])
+                    yield ObjectInfo(key, item["Size"], item["LastModified"].astimezone(UTC))
 
     def exists(self, key: str) -> bool:
         what = f"look for {self.url(check_key(key))}"
