@@ -347,7 +347,8 @@ def test_a_candidate_that_hangs_names_where(tmp_path: Path) -> None:
 
 def test_coverage_that_the_candidate_throws_away_is_a_crash_and_no_reject(tmp_path: Path) -> None:
     candidate = CANDIDATE.replace(
-        "        pass\n", "        import atexit, os\n        atexit.register(os._exit, 0)\n"
+        "        pass\n",
+        "        import coverage\n        (coverage.Coverage.current() or self).save = lambda: None\n",
     )
     with pytest.raises(SubjectCrashError, match=r"before coverage\.py could write"):
         proof_of(write_lever(tmp_path / "lever", candidate=candidate), with_coverage=True)
