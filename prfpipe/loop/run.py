@@ -14,7 +14,7 @@ from prfpipe.errors import PrfpipeError, ResumeError
 from prfpipe.lever import Lever, check_requirements
 from prfpipe.loop import closing, stages
 from prfpipe.loop.context import RunContext
-from prfpipe.models import Effort
+from prfpipe.models import Effort, Verdict
 from prfpipe.plan import make_plan
 from prfpipe.progress import Progress
 from prfpipe.runlog import RunLog
@@ -83,13 +83,16 @@ class Run:
 
     @classmethod
     def resume(cls, lever: Lever, run_id: str, settings: Settings, progress: Progress) -> Self:
-        """Open a run that did not finish.
+        """Open a run again; of a sealed one, only archiving is left.
 
         Raises:
-            ResumeError: there is no such run, it is finished, of another lever, or its folder has changed since.
+            ResumeError: there is no such run, it is of another lever, or the lever's folder has changed since.
             TamperError: a file of a finished stage is not what it was.
         """
-        folder = RunFolder.resume(settings.runs.resolve() / run_id)
+        path = settings.runs.resolve() / run_id
+        if Path(run_id).name != run_id or not path.is_dir():
+            raise ResumeError(f"no run {run_id!r} in {settings.runs}", hint="`--resume` takes the id of a run there.")
+        folder = RunFolder(path)
         if not folder.has(layout.PLAN):
             folder.close()
             raise ResumeError(f"{run_id} ended before it had a plan", hint="Start a new run: nothing is lost.")
@@ -138,6 +141,11 @@ class Run:
     def archive(self, store_url: str) -> str:
         """Seal the bundle and put it into the store; returns its URL there. Doing it again completes it."""
         return closing.archive(self.context, self._runlog, store_url)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict, once stage decide is finished."""
+        return closing.verdict_of(self.context)
 
     def clean(self) -> None:
         """Remove what is not evidence."""

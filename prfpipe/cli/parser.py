@@ -1,0 +1,147 @@
+"""All sub-commands with their flags and examples. Only argparse is imported; a command loads what it needs."""
+
+import argparse
+import importlib
+from collections.abc import Callable, Sequence
+
+Command = Callable[[argparse.Namespace], int]
+
+_EXIT_CODES = """exit codes: 0 adopt or pass, 1 reject, 2 bad input or usage, 3 undecided, 4 tool or infrastructure failure
+
+settings: PRFPIPE_STORE, PRFPIPE_RUNS, PRFPIPE_LEVERS, PRFPIPE_SUBJECT_TIMEOUT_SECONDS, PRFPIPE_NOISE_LIMIT_PERCENT
+"""
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse a command line; `command` of the result is the function to call. Ends the process on bad usage."""
+    return build_parser().parse_args(argv)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="prfpipe",
+        description="Put a claimed optimization through the MS-01 loop and end with a verdict anyone can check.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _evaluate(commands)
+    _levers(commands)
+    _evidence(commands)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when asked: importlib.metadata takes longer than the rest of --help."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="show the version and exit")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        parser.exit(message=f"prfpipe {version('prfpipe')}\n")
+
+
+_Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse gives this type no public name
+
+
+def _evaluate(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands,
+        "evaluate",
+        "run the loop for a lever and archive the evidence",
+        "prfpipe evaluate LEV-01",
+        "prfpipe evaluate path/to/lever --effort quick --inline",
+        "prfpipe evaluate LEV-01 --effort standard --json --store 's3://bucket/team?endpoint=http://127.0.0.1:9000'",
+        "prfpipe evaluate LEV-01 --resume 20261123T081500Z-lev-01-3f9c2a7b",
+    )
+    parser.add_argument("lever", metavar="LEVER", help="id of a lever under ./levers, or the path of a lever folder")
+    parser.add_argument(
+        "--effort", choices=["quick", "standard", "rigorous"], default="quick", help="about 1, 3 or 15 min of measuring"
+    )
+    parser.add_argument("--inline", action="store_true", help="run the same stages without Prefect")
+    parser.add_argument("--resume", metavar="RUN_ID", help="go on with a run that was interrupted")
+    parser.add_argument("--accept-noise", action="store_true", help="measure on a noisy host; the plan records it")
+    parser.add_argument("--seed", type=int, help="seed of all schedules and operations (default: a fresh one)")
+    _store(parser)
+    _json(parser)
+
+
+def _levers(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(commands, "levers", "list the levers under ./levers", "prfpipe levers", "prfpipe levers --json")
+    _json(parser)
+    parser = _command(
+        commands, "check", "check a lever folder: its lever.yaml, its engines, one operation on both variants",
+        "prfpipe check levers/lev_01_compat_cache",
+    )  # fmt: skip
+    parser.add_argument("folder", metavar="DIR", help="a lever folder")
+    _json(parser)
+    parser = _command(commands, "new", "write a lever folder to start from", "prfpipe new levers/my_lever")
+    parser.add_argument("folder", metavar="DIR", help="the folder to make; it must not exist")
+    _command(commands, "schema", "print the JSON schema of lever.yaml", "prfpipe schema > lever.schema.json")
+
+
+def _evidence(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands, "bundles", "list the bundles in the store, oldest first",
+        "prfpipe bundles --lever LEV-01 --since 2026-11-01",
+    )  # fmt: skip
+    parser.add_argument("--lever", metavar="ID", help="only bundles of this lever")
+    parser.add_argument("--since", metavar="DATE", help="only runs that began on this day (UTC) or later: YYYY-MM-DD")
+    _store(parser)
+    _json(parser)
+    parser = _command(
+        commands, "fetch", "copy a bundle out of the store, each file verified",
+        "prfpipe fetch latest --lever LEV-01 --to ./bundle",
+    )  # fmt: skip
+    parser.add_argument("run_id", metavar="RUN_ID", help="a run id, or `latest`")
+    parser.add_argument("--lever", metavar="ID", help="with `latest`: of this lever")
+    parser.add_argument("--to", metavar="DIR", required=True, help="the folder to make")
+    _store(parser)
+    _json(parser)
+    parser = _command(
+        commands, "audit", "check a bundle file by file and derive its verdict again, offline",
+        "prfpipe audit ./bundle", "prfpipe audit 20261123T081500Z-lev-01-3f9c2a7b --json",
+    )  # fmt: skip
+    parser.add_argument("bundle", metavar="DIR|RUN_ID", help="the folder of a bundle, or a run id in the store")
+    _store(parser)
+    _json(parser)
+    parser = commands.add_parser("store", help="what a store can do")
+    inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    parser = _command(inner, "probe", "find out what the store really guarantees", "prfpipe store probe --json")
+    _store(parser)
+    _json(parser)
+
+
+def _command(
+    commands: "_Commands[argparse.ArgumentParser]", name: str, what: str, *examples: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=what,
+        description=what[0].upper() + what[1:] + ".",
+        epilog="examples:\n" + "\n".join(f"  {example}" for example in examples),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(command=_loader(name))
+    return parser
+
+
+def _loader(name: str) -> Command:
+    def command(arguments: argparse.Namespace) -> int:
+        module = importlib.import_module(f"prfpipe.cli.{name}")
+        result: int = module.command(arguments)
+        return result
+
+    return command
+
+
+def _store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--store", metavar="URL", help="folder or s3://bucket/prefix?endpoint=URL (default ./evidence)")
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout and nothing else")

@@ -1,0 +1,23 @@
+"""What is shipped today."""
+
+from pathlib import Path
+
+
+class Subject:
+    """Counts the words of a text."""
+
+    def __init__(self, params: dict, workdir: Path) -> None:
+        """`params` are those of the scenario; `workdir` is an empty folder of its own."""
+
+    def operate(self, operation: str) -> dict[str, int]:
+        """Timed. Takes and returns JSON values."""
+        counts: dict[str, int] = {}
+        for word in operation.split():
+            if word in counts:
+                counts[word] += 1
+            else:
+                counts[word] = 1
+        return counts
+
+    def close(self) -> None:
+        """Let go of what `__init__` took."""

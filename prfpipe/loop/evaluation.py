@@ -1,0 +1,55 @@
+"""One evaluation from start to archived bundle, without Prefect; flows/evaluate.py does the same with tasks."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from prfpipe import layout
+from prfpipe.lever import Lever
+from prfpipe.loop.run import Options, Run
+from prfpipe.models import Verdict
+from prfpipe.progress import Progress
+from prfpipe.settings import Settings
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an evaluation ends with: `bundle` is its URL in the store, `report` a file on this machine."""
+
+    verdict: Verdict
+    bundle: str
+    report: Path
+    wall_seconds: float
+
+
+def open_run(
+    lever: Lever, options: Options, settings: Settings, progress: Progress, resume: str | None = None
+) -> Run:
+    """A new run, or the one to resume."""
+    if resume is None:
+        return Run.start(lever, options, settings, progress)
+    return Run.resume(lever, resume, settings, progress)
+
+
+def evaluate(
+    lever: Lever, options: Options, settings: Settings, progress: Progress, resume: str | None = None
+) -> Outcome:
+    """Put a lever through the whole loop and archive the bundle.
+
+    Raises:
+        PrfpipeError: a stage failed; what was recorded is kept, and `resume` goes on from there.
+    """
+    start = time.monotonic()
+    with open_run(lever, options, settings, progress, resume) as run:
+        run.perform_all()
+        return close(run, settings, start)
+
+
+def close(run: Run, settings: Settings, start: float) -> Outcome:
+    """Archive a run whose stages are done. `start`: monotonic seconds at which the evaluation began."""
+    bundle = run.archive(settings.store)
+    run.clean()
+    local = run.context.folder.path
+    place = Path(urlsplit(bundle).path) if bundle.startswith("file:") else local
+    return Outcome(run.verdict, bundle, place / layout.REPORT, time.monotonic() - start)
