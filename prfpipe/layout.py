@@ -13,7 +13,16 @@ from pydantic import ValidationError
 from prfpipe.digests import canonical_json, pretty_json, read_json
 from prfpipe.doctrine import ARTIFACTS, Stage
 from prfpipe.errors import BundleError
-from prfpipe.models import Plan, ProfileDiff, ProfileRecord, ProofRecord, Record, TreeRecord, Verdict
+from prfpipe.models import (
+    CommandVariant,
+    Plan,
+    ProfileDiff,
+    ProfileRecord,
+    ProofRecord,
+    Record,
+    TreeRecord,
+    Verdict,
+)
 
 PLAN = "plan.json"
 VERDICT = "verdict.json"
@@ -49,7 +58,7 @@ _PROOF_PARTS = {
     "coverage": "art-04-proof/coverage.json",
     "self_test": "art-04-proof/oracle.json",
 }
-_VARIANTS: tuple[Literal["baseline", "candidate"], ...] = ("baseline", "candidate")
+VARIANTS: tuple[Literal["baseline", "candidate"], ...] = ("baseline", "candidate")
 
 MAX_NAME_CHARACTERS = 200
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", re.ASCII)
@@ -104,7 +113,8 @@ def decode(model: type[R], data: bytes, source: str) -> R:
 def first_problem(error: ValidationError) -> str:
     """What is wrong in one line: the place and the reason, without repeating the input."""
     first = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in first["loc"]) or "top level"
+    # Keys come from the file: escaped, so that they cannot drive a terminal.
+    place = ascii(".".join(str(part) for part in first["loc"]))[1:-1] or "top level"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"{place}: {first['msg']}{more}"
 
@@ -204,7 +214,7 @@ def profile_files(record: ProfileRecord) -> dict[str, bytes]:
 def read_profiles(files: Files) -> tuple[ProfileRecord, ...]:
     """The profiles that are there, baseline before candidate. Raises `BundleError`."""
     profiles = []
-    for variant in _VARIANTS:
+    for variant in VARIANTS:
         name = profile_file(variant, "profile.json")
         if name in files:
             profiles.append(_load(ProfileRecord, files, name))
@@ -228,7 +238,7 @@ _CPU_FILES = ("profile.json", "cpu.folded", "cpu.svg", "hotspots.json")
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "ART-01": (BASELINE_REPORT, BASELINE_TEXT, SAMPLES[Stage.BASELINE]),
     "ART-02": (
-        *(profile_file(variant, name) for variant in _VARIANTS for name in _CPU_FILES),
+        *(profile_file(variant, name) for variant in VARIANTS for name in _CPU_FILES),
         DIFFERENCE,
         DIFFERENCE_FOLDED,
         DIFFERENCE_SVG,
@@ -240,7 +250,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 """The files that answer to each artifact of the doctrine."""
 
 ALLOCATION_FILES: tuple[str, ...] = tuple(
-    profile_file(variant, name) for variant in _VARIANTS for name in ("memory.json", "memory.html")
+    profile_file(variant, name) for variant in VARIANTS for name in ("memory.json", "memory.html")
 )
 """Also part of ART-02 where the lever asks for memray ("allocation profile if memory-relevant")."""
 
@@ -255,6 +265,22 @@ def missing_files(plan: Plan, names: Iterable[str]) -> dict[str, tuple[str, ...]
             wanted += ALLOCATION_FILES
         missing[artifact.id] = tuple(name for name in wanted if name not in have)
     return {artifact: lacking for artifact, lacking in missing.items() if lacking}
+
+
+def unobtainable_files(plan: Plan) -> frozenset[str]:
+    """What this lever's profiles cannot give, because it has command variants or asks for fewer profilers."""
+    variants = (plan.lever.variants.baseline, plan.lever.variants.candidate)
+    names = {"py-spy": _CPU_FILES[1:], "memray": ("memory.json", "memory.html")}
+    blind = {
+        profile_file(variant, name)
+        for variant, choice in zip(VARIANTS, variants, strict=True)
+        for profiler, files in names.items()
+        for name in files
+        if isinstance(choice, CommandVariant) or profiler not in plan.lever.profiles
+    }
+    if any(name.endswith("cpu.folded") for name in blind):
+        blind |= {DIFFERENCE, DIFFERENCE_FOLDED, DIFFERENCE_SVG}
+    return frozenset(blind)
 
 
 def interrupted_samples(stage: Stage, number: int) -> str:

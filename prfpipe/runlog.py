@@ -58,8 +58,8 @@ class RunLog:
         whole = text[: text.rfind(b"\n") + 1]
         self._steps = list(read_steps(whole, run_id))
         self._last = sha256_hex(_line(self._steps[-1]) if self._steps else run_id.encode())
-        if not folder.sealed:
-            self._file = folder.append_to(RUNLOG)
+        self._file = None if folder.sealed else folder.append_to(RUNLOG)
+        if self._file:
             self._file.cut(len(whole))
             self._recover()
 
@@ -100,7 +100,7 @@ class RunLog:
 
     def close(self) -> None:
         """Close the journal's file."""
-        if not self._folder.sealed:
+        if self._file:
             self._file.close()
 
     def _append(
@@ -110,7 +110,7 @@ class RunLog:
         files: dict[str, FileDigest],
         note: str = "",
     ) -> None:
-        if self._folder.sealed:
+        if self._file is None or self._folder.sealed:
             raise BundleError(
                 f"{stage}: the run is sealed", hint="Evidence does not change: start a new run."
             )

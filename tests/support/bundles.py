@@ -1,0 +1,247 @@
+"""A small valid bundle, built through the same doors as a real run's, and ways to seal it again."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from prfpipe import figures, layout
+from prfpipe.artifacts.art01 import baseline_report
+from prfpipe.artifacts.art03 import comparison
+from prfpipe.artifacts.art04 import proof_notes
+from prfpipe.artifacts.art05 import tail_notes
+from prfpipe.attest import make_statement
+from prfpipe.bundle import RunFolder
+from prfpipe.digests import sha256_hex, sha256_tree
+from prfpipe.doctrine import Stage
+from prfpipe.events import events_bytes, events_for
+from prfpipe.measure import derive_seed
+from prfpipe.models import (
+    Arm,
+    Effort,
+    FileDigest,
+    Invocation,
+    LockstepResult,
+    Plan,
+    ProofRecord,
+    SampleSet,
+    Schedule,
+)
+from prfpipe.plan import make_rule
+from prfpipe.runlog import RunLog
+from prfpipe.samples import SampleWriter, read_samples
+from prfpipe.verdict import decide, primary_is_enough
+from tests.support import records
+
+SPEEDUPS = {"incremental-1000": 7.4, "tenth-100": 6.1}
+ROUNDS = 12
+_START = datetime(2026, 11, 23, 8, 15, tzinfo=UTC)
+
+
+def own_version() -> str:
+    try:
+        return version("prfpipe")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def plan(**changes: Any) -> Plan:
+    spec = changes.pop("lever", None) or records.lever(SPEEDUPS, guards=())
+    values: dict[str, Any] = {
+        "effort": Effort.QUICK,
+        "rule": make_rule(spec, Effort.QUICK),
+        "provenance": records.provenance(tools={"prfpipe": own_version(), "python": "3.11.2"}),
+    }
+    return records.plan(spec, **{**values, **changes})
+
+
+def schedules(the_plan: Plan) -> tuple[Schedule, ...]:
+    return tuple(
+        Schedule(scenario=item.name, group=1, block=1, rounds=ROUNDS) for item in the_plan.lever.scenarios
+    )
+
+
+def invocation(the_plan: Plan, stage: Stage, scenario: str, index: int, arms: tuple[Arm, ...]) -> Invocation:
+    seed = derive_seed(derive_seed(the_plan.seed, f"stage {stage}", 0), scenario, index)
+    made = records.invocation(scenario, index, SPEEDUPS[scenario], operations=ROUNDS, arms=arms, seed=index)
+    blocks = {
+        arm: found.model_copy(update={"wall_ns": found.samples_ns, "cpu_ns": found.samples_ns})
+        for arm, found in made.arms.items()
+    }
+    return made.model_copy(update={"seed": seed, "arms": blocks, "elapsed_ns": (index + 1) * 1_500_000_000})
+
+
+def invocations(the_plan: Plan, stage: Stage) -> Iterator[Invocation]:
+    """As the loop measures: three of each, but the primary scenario of re-profile until its rule says enough."""
+    arms: tuple[Arm, ...] = (
+        ("baseline", "control") if stage is Stage.BASELINE else ("baseline", "control", "candidate")
+    )
+    for schedule in schedules(the_plan):
+        done: list[Invocation] = []
+        primary = schedule.scenario == the_plan.lever.primary.name and stage is Stage.REPROFILE
+        while not (_enough(the_plan, schedule, done) if primary else len(done) >= 3):
+            done.append(invocation(the_plan, stage, schedule.scenario, len(done), arms))
+            yield done[-1]
+
+
+def _enough(the_plan: Plan, schedule: Schedule, done: list[Invocation]) -> bool:
+    return primary_is_enough(the_plan, SampleSet(schedules=(schedule,), invocations=tuple(done)))
+
+
+def proof(the_plan: Plan, stage: str) -> ProofRecord:
+    lockstep = tuple(
+        LockstepResult(scenario=records.PRIMARY, against=against, seed=11, operations=240, differences=())
+        for against in ("candidate", "baseline")
+    )
+    changes: dict[str, Any] = {"tree_digest": sha256_tree(the_plan.source_files), "lockstep": lockstep}
+    if stage == "prove":
+        file = (
+            records.proof("prove")
+            .coverage[0]
+            .model_copy(update={"missing_lines": (), "missing_branches": (), "excluded_lines": ()})
+        )
+        changes["coverage"] = (file,)
+    else:
+        changes["edge_cases"] = (records.case(),)
+        changes["self_test"] = records.proof("prove").self_test
+    return records.proof(stage, **changes)
+
+
+class Clock:
+    """A wall clock that moves on by a second each time it is read."""
+
+    def __init__(self) -> None:
+        self.now = _START
+
+    def __call__(self) -> str:
+        self.now += timedelta(seconds=1)
+        return self.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a bundle is made of; replace parts to build another one."""
+
+    plan: Plan
+    baseline: tuple[Invocation, ...]
+    reprofile: tuple[Invocation, ...]
+    proofs: tuple[ProofRecord, ...]
+
+    @classmethod
+    def of(cls, the_plan: Plan) -> "Parts":
+        return cls(
+            plan=the_plan,
+            baseline=tuple(invocations(the_plan, Stage.BASELINE)),
+            reprofile=tuple(invocations(the_plan, Stage.REPROFILE)),
+            proofs=(proof(the_plan, "prove"), proof(the_plan, "verify")),
+        )
+
+
+def profile_files(variant: str) -> dict[str, bytes]:
+    record = records.profile(variant)
+    raw = {
+        "cpu.folded": b"operate;parse 12\n",
+        "cpu.svg": records.flamegraph(variant),
+        "hotspots.json": b"{}\n",
+        "memory.json": b"{}\n",
+        "memory.html": b"<!doctype html>\n",
+    }
+    return {
+        **{layout.profile_file(variant, name): data for name, data in raw.items()},
+        **layout.profile_files(record),
+    }
+
+
+def stages(parts: Parts) -> Mapping[Stage, Callable[[RunFolder], None]]:
+    """What each stage of a run leaves, in order."""
+    prove, verify = parts.proofs
+
+    def baseline(folder: RunFolder) -> None:
+        found = _record(folder, Stage.BASELINE, parts.plan, parts.baseline)
+        folder.write_all(baseline_report(parts.plan, figures.baseline_results(parts.plan, found), found))
+
+    def reprofile(folder: RunFolder) -> None:
+        _record(folder, Stage.REPROFILE, parts.plan, parts.reprofile)
+        folder.write_all(profile_files("candidate"))
+        folder.write_all(layout.difference_files(records.profile_diff()))
+        folder.write_all(
+            {layout.DIFFERENCE_FOLDED: b"a 1 2\n", layout.DIFFERENCE_SVG: records.flamegraph("diff")}
+        )
+
+    return {
+        Stage.PLAN: lambda folder: folder.write_all(layout.plan_files(parts.plan)),
+        Stage.BASELINE: baseline,
+        Stage.PROFILE: lambda folder: folder.write_all(profile_files("baseline")),
+        Stage.PROVE: lambda folder: folder.write_all(layout.proof_files(prove)),
+        Stage.IMPLEMENT: lambda folder: folder.write_all(layout.tree_files(records.tree(), records.PATCH)),
+        Stage.VERIFY: lambda folder: folder.write_all(layout.proof_files(verify)),
+        Stage.REPROFILE: reprofile,
+        Stage.DECIDE: lambda folder: decide_run(folder, parts),
+    }
+
+
+def _record(folder: RunFolder, stage: Stage, the_plan: Plan, measured: tuple[Invocation, ...]) -> SampleSet:
+    with SampleWriter(folder, stage) as writer:
+        for schedule in schedules(the_plan):
+            writer.append(schedule)
+            for item in measured:
+                if item.scenario == schedule.scenario:
+                    writer.append(item)
+        path = writer.finish()
+    return read_samples(path.read_bytes(), path.name, stage)
+
+
+def decide_run(folder: RunFolder, parts: Parts) -> None:
+    files = folder.contents()
+    name = layout.SAMPLES[Stage.REPROFILE]
+    tree = layout.read_tree(files)
+    assert tree is not None
+    verdict = decide(
+        parts.plan,
+        read_samples(files[name], name),
+        layout.read_proofs(files),
+        layout.read_profiles(files),
+        tree,
+    )
+    made = {
+        **layout.verdict_files(verdict),
+        **comparison(parts.plan, verdict),
+        **tail_notes(parts.plan, verdict),
+        **proof_notes(parts.plan, *parts.proofs),
+        layout.REPORT: page(parts.plan.run_id, verdict.verdict, verdict.claim, layout.encode(verdict)),
+    }
+    missing = layout.missing_files(parts.plan, [*files, *made])
+    made[layout.EVENTS] = events_bytes(events_for(parts.plan, verdict, missing, "2026-11-23T08:20:00Z"))
+    folder.write_all(made)
+
+
+def page(run_id: str, word: str, claim: str, verdict: bytes) -> bytes:
+    """A stand-in for the report, which takes seconds to draw: what the audit reads of it."""
+    told = {"verdict": word, "claim": claim, "run": run_id, "verdict-sha256": sha256_hex(verdict)}
+    metas = "\n".join(f'<meta name="prfpipe-{name}" content="{value}">' for name, value in told.items())
+    return f"<!doctype html>\n<html><head>\n{metas}\n</head><body></body></html>\n".encode()
+
+
+def build(parent: Path, parts: Parts) -> Path:
+    """A sealed bundle in a new folder below `parent`."""
+    with RunFolder.create(parent, parts.plan.run_id) as folder:
+        runlog = RunLog(folder, parts.plan.run_id, Clock())
+        for stage, perform in stages(parts).items():
+            runlog.started(stage)
+            perform(folder)
+            runlog.finished(stage)
+        verdict = layout.read_verdict(folder.contents())
+        folder.seal(make_statement(folder.files(), parts.plan, verdict, runlog.steps[-1].time))
+        runlog.close()
+        return folder.path
+
+
+def resealed(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The same files under a fresh statement: what somebody does who changed one and knows the format."""
+    kept = {name: data for name, data in files.items() if name != layout.STATEMENT}
+    digests = {name: FileDigest(sha256=sha256_hex(data), size=len(data)) for name, data in kept.items()}
+    the_plan, verdict = layout.read_plan(kept), layout.read_verdict(kept)
+    time = kept[layout.RUNLOG].splitlines()[-1].split(b'"time":"')[1].split(b'"')[0].decode()
+    return {**kept, layout.STATEMENT: make_statement(digests, the_plan, verdict, time)}
