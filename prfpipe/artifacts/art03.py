@@ -76,8 +76,8 @@ def _page(plan: Plan, verdict: Verdict) -> str:
 
 
 LEGEND = (
-    "Estimate [interval]. Speed-ups and gains are baseline / candidate (candidate / baseline for throughput): "
-    "above 1 the candidate is better. Improvement is the share of time or memory saved, or of throughput "
+    "Estimate [interval]. Speed-ups and gains are baseline / candidate (candidate / baseline for "
+    "throughput): above 1 the candidate is better. Improvement is the share of time or memory saved, or of throughput "
     "gained. A dash stands where n gives no bound."
 )
 
@@ -99,8 +99,8 @@ def claim_sentence(plan: Plan, verdict: Verdict) -> str:
     if result is None:
         return f"no speed-up was measured against the expected {expected}."
     return (
-        f"speed-up {fmt.show_estimate(result.speedup, fmt.RATIO)} at {result.confidence * 100:g} % confidence "
-        f"against the expected {expected}."
+        f"speed-up {fmt.show_estimate(result.speedup, fmt.RATIO)} at {result.confidence * 100:g} % "
+        f"confidence against the expected {expected}."
     )
 
 
@@ -122,8 +122,13 @@ def effects_markdown(plan: Plan, verdict: Verdict) -> str:
         for result in verdict.scenarios
     ]
     header = ("scenario", "baseline p50", "candidate p50", "speed-up", "expected", "claim", "A/A control")
-    return f"{markdown_table(header, cells)}\n\n★ primary scenario: the claim is about it; for the others, in " \
-        "parentheses, where their interval lies against the range."  # fmt: skip
+    return f"{markdown_table(header, cells)}\n\n{_EFFECTS_NOTE}"
+
+
+_EFFECTS_NOTE = (
+    "★ primary scenario: the claim is about it; for the others, in parentheses, where their interval lies "
+    "against the range."
+)
 
 
 def guards_markdown(verdict: Verdict) -> str:
@@ -135,7 +140,7 @@ def guards_markdown(verdict: Verdict) -> str:
             guard.metric,
             guard.state,
             f"{guard.max_regression_percent:g} %",
-            fmt.show(guard.worst_percent, fmt.CHANGE),
+            fmt.NONE if guard.worst_percent is None else fmt.show_share(guard.worst_percent, signed=True),
         ]
         for guard in verdict.guards
     ]

@@ -1,4 +1,4 @@
-"""ART-04, correctness proof: what was compared, before and after, and what the comparison would have caught."""
+"""ART-04, correctness proof: what was compared, before and after, and what that would have caught."""
 
 from prfpipe import layout
 from prfpipe.artifacts import format as fmt
@@ -11,7 +11,7 @@ _SHOWN_DETAILS = 50
 
 
 def proof_notes(plan: Plan, prove: ProofRecord, verify: ProofRecord | None) -> dict[str, bytes]:
-    """`proof.md` in art-04-proof/, by its name in the bundle; `verify` is None when the run ended before that stage."""
+    """`proof.md` in art-04-proof/, by its name in the bundle; `verify` is None when the run ended before."""
     parts = [
         heading_markdown(plan, "ART-04 correctness proof"),
         _same_tree(prove, verify),
@@ -49,11 +49,19 @@ def _conformance(record: ProofRecord) -> str:
 
 def _lockstep(record: ProofRecord) -> str:
     cells = [
-        [markdown(item.scenario), item.against, str(item.seed), fmt.show_count(item.operations), str(len(item.differences))]
+        [
+            markdown(item.scenario),
+            item.against,
+            str(item.seed),
+            fmt.show_count(item.operations),
+            str(len(item.differences)),
+        ]
         for item in record.lockstep
     ]
     differing = [case for item in record.lockstep for case in item.differences]
-    return _table(("scenario", "baseline against", "seed", "operations", "differences"), cells) + _failures(differing)
+    return _table(("scenario", "baseline against", "seed", "operations", "differences"), cells) + _failures(
+        differing
+    )
 
 
 def _cases(cases: tuple[CaseResult, ...]) -> str:

@@ -1,4 +1,4 @@
-"""ART-05, tail-latency impact: p99 against the uninstrumented (baseline) variant, and what n certifies of it."""
+"""ART-05, tail-latency impact: p99 against the uninstrumented (baseline) variant, and what n certifies."""
 
 from prfpipe import layout
 from prfpipe.artifacts import format as fmt
@@ -16,8 +16,8 @@ NOT_INSTRUMENTED = "not applicable: no security instrumentation in this lever"
 def tail_notes(plan: Plan, verdict: Verdict, *, justification: str | None = None) -> dict[str, bytes]:
     """`tail.json` and `tail.md` in art-05-tail/, by their names in the bundle.
 
-    `justification` is what the lever gives for an overhead over the budget of 5 %; None for a lever that adds no
-    security instrumentation.
+    `justification` is what the lever gives for an overhead over the budget of 5 %; None for a lever that adds
+    no security instrumentation.
     """
     return {
         layout.TAIL: pretty_json(_document(plan, verdict, justification)),
@@ -87,13 +87,17 @@ def _note(verdict: Verdict, justification: str | None) -> str:
 def _page(plan: Plan, verdict: Verdict, justification: str | None) -> str:
     cells = [_cells(result) for result in verdict.scenarios]
     header = ("scenario", "p99 baseline", "p99 candidate", "p99 overhead", "p50 overhead")
-    tails = [f"- {markdown(item.scenario)}: {certified_line(item.arms['candidate'].certified)}"
-             for item in verdict.scenarios]  # fmt: skip
+    tails = [
+        f"- {markdown(item.scenario)}: {certified_line(item.arms['candidate'].certified)}"
+        for item in verdict.scenarios
+    ]
     parts = [
         heading_markdown(plan, "ART-05 tail-latency impact"),
         f"{markdown_table(header, cells) if cells else 'No scenario was compared.'}\n",
-        "Overhead is the candidate's time relative to the baseline (uninstrumented) variant: below 0 it takes "
-        f"less. The budget for security instrumentation is {BUDGET_PERCENT:g} %.\n",
+        (
+            "Overhead is the candidate's time relative to the baseline (uninstrumented) variant: below 0 it "
+            f"takes less. The budget for security instrumentation is {BUDGET_PERCENT:g} %.\n"
+        ),
         "## Certified tail of the candidate\n",
         "\n".join(tails) + "\n",
         f"## Justification\n\n{markdown(_note(verdict, justification), 4000)}\n",

@@ -1,4 +1,4 @@
-"""What several artifacts say about the same records: metrics side by side, improvement, claim, certified tails."""
+"""What several artifacts say about the same records: metrics side by side, gains, claim, certified tail."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -98,7 +98,7 @@ def headline(verdict: Verdict) -> str:
             f"({result.confidence * 100:g} % interval {fmt.show_interval(result.speedup, fmt.RATIO)}), "
             f"with the same outputs{guards}."
         )
-    text = verdict.reasons[0].message if verdict.reasons else "No reason was recorded"
+    text = clean(verdict.reasons[0].message, 1000) if verdict.reasons else "No reason was recorded"
     return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
@@ -119,7 +119,7 @@ def claim_word(result: ScenarioResult, verdict: Verdict, expected: tuple[float, 
 
 
 def samples_needed(quantile: Fraction, confidence: Fraction) -> int:
-    """The smallest n for which the largest sample bounds `quantile` from above: quantile**n <= 1 - confidence."""
+    """The smallest n for which the largest sample bounds `quantile` from above: quantile**n <= error."""
     n, power = 1, quantile
     while power > 1 - confidence:
         n, power = n + 1, power * quantile

@@ -26,8 +26,8 @@ NO_SAMPLES = SampleSet(schedules=(), invocations=())
 class Evidence:
     """Records of one run.
 
-    `verdict_sha256` is that of the bytes of verdict.json. `flamegraphs` maps `baseline`, `candidate` and `diff`
-    to SVG bytes, `patch` is the text of implement/change.patch.
+    `verdict_sha256` is that of the bytes of verdict.json. `flamegraphs` maps `baseline`, `candidate` and
+    `diff` to SVG bytes, `patch` is the text of implement/change.patch.
     """
 
     plan: Plan
@@ -75,7 +75,9 @@ class ScenarioSamples:
 
     def ratios(self, arm: Arm) -> list[float]:
         """Baseline / arm of each invocation's median."""
-        return [base / other for base, other in zip(self.medians("baseline"), self.medians(arm), strict=False)]
+        return [
+            base / other for base, other in zip(self.medians("baseline"), self.medians(arm), strict=False)
+        ]
 
 
 def scenario_samples(samples: SampleSet, scenario: str) -> ScenarioSamples | None:

@@ -11,10 +11,14 @@ _MAX_DECIMALS = 4
 
 @dataclass(frozen=True)
 class Unit:
-    """`steps`: (size, suffix) from the largest to the smallest; `signed` writes a plus before gains."""
+    """`steps`: (size, suffix) from the largest to the smallest; `signed` writes a plus before gains.
+
+    `neutral` is the value that means no change: rounding never moves a bound onto it.
+    """
 
     steps: tuple[tuple[float, str], ...]
     signed: bool = False
+    neutral: float | None = None
 
     def step(self, value: float) -> tuple[float, str]:
         """The largest step that keeps three significant digits of `value` at or above 1."""
@@ -26,9 +30,9 @@ DURATION = Unit(((1e9, " s"), (1e6, " ms"), (1e3, " µs"), (1.0, " ns")))
 MEMORY = Unit(((1024.0**2, " GiB"), (1024.0, " MiB"), (1.0, " KiB")))
 BYTES = Unit(((1024.0**3, " GiB"), (1024.0**2, " MiB"), (1024.0, " KiB"), (1.0, " B")))
 RATE = Unit(((1e6, " Mop/s"), (1e3, " kop/s"), (1.0, " op/s")))
-RATIO = Unit(((1.0, "×"),))
+RATIO = Unit(((1.0, "×"),), neutral=1.0)
 PERCENT = Unit(((1.0, " %"),))
-CHANGE = Unit(((1.0, " %"),), signed=True)
+CHANGE = Unit(((1.0, " %"),), signed=True, neutral=0.0)
 
 
 def show(value: float | None, unit: Unit) -> str:
@@ -48,13 +52,13 @@ def show_estimate(figure: Estimate, unit: Unit) -> str:
 def show_point(figure: Estimate, unit: Unit) -> str:
     """The estimate alone, with the digits that its interval supports."""
     size, suffix = unit.step(figure.estimate)
-    return _number(figure.estimate / size, _decimals(figure, size), unit) + suffix
+    return _number(figure.estimate / size, _decimals(figure, size, unit), unit) + suffix
 
 
 def show_interval(figure: Estimate, unit: Unit) -> str:
     """`[7.05, 7.38]` in the unit and digits of the estimate."""
     size, _ = unit.step(figure.estimate)
-    places = _decimals(figure, size)
+    places = _decimals(figure, size, unit)
     low, high = (
         NONE if bound is None else _number(bound / size, places, unit) for bound in (figure.low, figure.high)
     )
@@ -71,16 +75,32 @@ def show_count(count: int) -> str:
     return f"{count:,}"
 
 
+def show_limit(percent: float) -> str:
+    """A percentage that a person chose, as they wrote it: `5 %`."""
+    return f"{percent:g} %"
+
+
+def show_share(percent: float, *, signed: bool = False) -> str:
+    """A share of time, to a tenth of a percent: `88.3 %`."""
+    return _number(percent, 1, CHANGE if signed else PERCENT) + " %"
+
+
 def show_seconds(seconds: float) -> str:
     """A duration of the plan, given in seconds."""
     return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
 
 
-def _decimals(figure: Estimate, size: float) -> int:
+def _decimals(figure: Estimate, size: float, unit: Unit) -> int:
     if figure.low is None or figure.high is None or figure.high <= figure.low:
         return _decimals_of(figure.estimate / size)
-    width = (figure.high - figure.low) / size
-    return max(0, min(1 - floor(log10(width)), _MAX_DECIMALS))
+    places = max(0, min(1 - floor(log10((figure.high - figure.low) / size)), _MAX_DECIMALS))
+    while places < _MAX_DECIMALS and any(_hides(bound, places, unit) for bound in (figure.low, figure.high)):
+        places += 1
+    return places
+
+
+def _hides(bound: float, places: int, unit: Unit) -> bool:
+    return bound != unit.neutral and round(bound, places) == unit.neutral
 
 
 def _decimals_of(value: float) -> int:

@@ -1,6 +1,7 @@
 """Names as they may be shown: functions, files, levers and hosts may hold markup, terminal escapes, newlines.
 
-`clean` is for HTML (Jinja2 escapes the markup afterwards), pictures and the terminal; `markdown` for Markdown.
+`clean` is for HTML (Jinja2 escapes the markup afterwards), pictures and the terminal, `markdown`
+for Markdown.
 """
 
 import re
@@ -12,15 +13,21 @@ _ANSI = re.compile(
 )
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$]|^[#+=-]|(?<=^\d)[.)])")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_BREAKS = re.compile(r"[\t\r\n\v\f\u0085\u2028\u2029]+")
 # Control, format (bidirectional overrides, zero width), surrogate, line and paragraph separators.
 _UNSHOWABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
-def clean(text: str, limit: int = MAX_NAME) -> str:
+def flat(text: str, limit: int = MAX_NAME) -> str:
     """One line that does nothing but show itself: no escapes, no control characters, at most `limit` long."""
-    spaced = re.sub(r"[\t\r\n\v\f\u0085\u2028\u2029]+", " ", _ANSI.sub("", text[: limit * 8]))
+    spaced = _BREAKS.sub(" ", _ANSI.sub("", text[: limit * 8]))
     shown = "".join("�" if unicodedata.category(char) in _UNSHOWABLE else char for char in spaced)
-    return shorten(shown.strip(), limit)
+    return shorten(shown, limit)
+
+
+def clean(text: str, limit: int = MAX_NAME) -> str:
+    """`flat`, without spaces around it."""
+    return flat(text.strip(), limit).strip()
 
 
 def shorten(text: str, limit: int) -> str:

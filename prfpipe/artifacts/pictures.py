@@ -58,25 +58,35 @@ def _distributions(primary: ScenarioResult, samples: ScenarioSamples) -> Iterato
     from prfpipe.artifacts.plots.pairs import paired
 
     name, certified = clean(primary.scenario), primary.arms["candidate"].certified
-    yield "ecdf", Picture(
-        title="All latencies",
-        caption="The share of operations that took at most so long. Marks at p50, p95 and p99.",
-        alt=f"Cumulative latency distribution of {name}: {_against(primary, 'p50_ns')} at the median.",
-        svg=ecdf(samples),
+    yield (
+        "ecdf",
+        Picture(
+            title="All latencies",
+            caption="The share of operations that took at most so long, marks at p50, p95 and p99. Variants far "
+            "apart have a panel each, with a scale of its own.",
+            alt=f"Cumulative latency distribution of {name}: {_against(primary, 'p50_ns')} at the median.",
+            svg=ecdf(samples),
+        ),
     )
-    yield "tail", Picture(
-        title="The tail",
-        caption=f"Candidate: {derive.certified_line(certified)}.",
-        alt=f"Latency by percentile of {name}: {_against(primary, 'p99_ns')} at p99.",
-        svg=tail(samples, certified.quantile),
+    yield (
+        "tail",
+        Picture(
+            title="The tail",
+            caption=f"Candidate: {derive.certified_line(certified)}.",
+            alt=f"Latency by percentile of {name}: {_against(primary, 'p99_ns')} at p99.",
+            svg=tail(samples, certified.quantile),
+        ),
     )
-    yield "paired", Picture(
-        title="Invocation by invocation",
-        caption="Each invocation is a fresh set of processes. Lines that move together below are the machine's "
-        "drift, which the paired comparison cancels; lines that move apart are noise.",
-        alt=f"Median latency of each of {primary.invocations} invocations of {name}, by arm, and its distance "
-        "from that arm's own median.",
-        svg=paired(samples),
+    yield (
+        "paired",
+        Picture(
+            title="Invocation by invocation",
+            caption="Each invocation is a fresh set of processes. Lines that move together below are the machine's "
+            "drift, which the paired comparison cancels; lines that move apart are noise.",
+            alt=f"Median latency of each of {primary.invocations} invocations of {name}, by arm, and its distance "
+            "from that arm's own median.",
+            svg=paired(samples),
+        ),
     )
 
 
@@ -85,13 +95,18 @@ def _ranges(evidence: Evidence) -> Iterator[tuple[str, Picture]]:
 
     wide, narrow = ranges(evidence), ranges(evidence, width=_NARROW)
     if wide is not None:
-        words = [f"{clean(result.scenario)} {_against(result, 'p50_ns')}" for result in evidence.verdict.scenarios]
-        yield "ranges", Picture(
-            title="Latency of every scenario",
-            caption="Thin: p1 to p99. Thick: p25 to p75. Mark: p50.",
-            alt=f"Latency ranges, median baseline against candidate: {'; '.join(words)}.",
-            svg=wide,
-            narrow=narrow,
+        words = [
+            f"{clean(result.scenario)} {_against(result, 'p50_ns')}" for result in evidence.verdict.scenarios
+        ]
+        yield (
+            "ranges",
+            Picture(
+                title="Latency of every scenario",
+                caption="Thin: p1 to p99. Thick: p25 to p75. Mark: p50.",
+                alt=f"Latency ranges, median baseline against candidate: {'; '.join(words)}.",
+                svg=wide,
+                narrow=narrow,
+            ),
         )
 
 

@@ -10,16 +10,18 @@ from prfpipe import layout
 from prfpipe.artifacts import art04, derive, provenance
 from prfpipe.artifacts import format as fmt
 from prfpipe.artifacts.evidence import Evidence, scenario_samples
-from prfpipe.artifacts.names import clean
-from prfpipe.artifacts.pictures import Picture, pictures
+from prfpipe.artifacts.names import flat
+from prfpipe.artifacts.pictures import pictures
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 # Three flamegraphs of this size in base64, with all plots, keep the page under about 3 MB.
 MAX_FLAMEGRAPH_BYTES = 600_000
 MAX_PATCH_LINES = 400
-_FLAMEGRAPHS = (
+MAX_TEXT = 4000
+FLAMEGRAPHS = (
     ("baseline", "Before: baseline", layout.profile_file("baseline", "cpu.svg")),
     ("candidate", "After: candidate", layout.profile_file("candidate", "cpu.svg")),
     ("diff", "Differential: where time was saved or added", layout.DIFFERENCE_SVG),
@@ -32,7 +34,7 @@ class Flamegraph:
 
     title: str
     path: str
-    uri: str | None
+    uri: "Markup | None"
     made: bool
 
 
@@ -44,7 +46,7 @@ class PatchLine:
     text: str
 
 
-def report_html(evidence: Evidence) -> bytes:
+def report(evidence: Evidence) -> bytes:
     """The page. What the run did not reach is said to be missing."""
     template = _environment().get_template("report.html.j2")
     return template.render(_context(evidence)).encode("utf-8", "replace")
@@ -71,34 +73,31 @@ def _context(evidence: Evidence) -> Mapping[str, object]:
 
 def _flamegraphs(svgs: Mapping[str, bytes]) -> list[Flamegraph]:
     found = []
-    for key, title, path in _FLAMEGRAPHS:
+    for key, title, path in FLAMEGRAPHS:
         data = svgs.get(key)
         fits = data is not None and len(data) <= MAX_FLAMEGRAPH_BYTES
-        found.append(Flamegraph(title, path, data_uri(data) if data and fits else None, made=data is not None))
+        found.append(
+            Flamegraph(title, path, data_uri(data) if data and fits else None, made=data is not None)
+        )
     return found
 
 
-def data_uri(svg: bytes) -> str:
+def data_uri(svg: bytes) -> "Markup":
     """An SVG as an image source: as an image it can neither run scripts nor load anything."""
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+    from markupsafe import Markup
+
+    return Markup("data:image/svg+xml;base64,") + base64.b64encode(svg).decode()
 
 
 def _patch_lines(patch: bytes) -> list[PatchLine]:
     lines = patch.decode("utf-8", "replace").splitlines()[:MAX_PATCH_LINES]
-    return [PatchLine(_patch_kind(line), clean_code(line)) for line in lines]
+    return [PatchLine(_patch_kind(line), flat(line.expandtabs(4), 500)) for line in lines]
 
 
 def _patch_kind(line: str) -> str:
     if line.startswith(("+++", "---", "@@", "diff ")):
         return "hunk"
     return {"+": "add", "-": "del"}.get(line[:1], "same")
-
-
-def clean_code(line: str) -> str:
-    """`clean`, with the indentation kept."""
-    body = line.expandtabs(4)
-    stripped = body.lstrip(" ")
-    return " " * (len(body) - len(stripped)) + clean(stripped, 500)
 
 
 @cache
@@ -118,7 +117,10 @@ def _environment() -> "Environment":
 
 
 def _helpers() -> dict[str, object]:
-    units = {name: getattr(fmt, name) for name in ("DURATION", "MEMORY", "BYTES", "RATE", "RATIO", "PERCENT", "CHANGE")}
+    units = {
+        name: getattr(fmt, name)
+        for name in ("DURATION", "MEMORY", "BYTES", "RATE", "RATIO", "PERCENT", "CHANGE")
+    }
     shows = {name: getattr(fmt, name) for name in fmt.__dict__ if name.startswith("show")}
     shared = (
         derive.rows, derive.certified_line, derive.claim_word, derive.improvement, art04.covered,
@@ -129,4 +131,4 @@ def _helpers() -> dict[str, object]:
 
 def _finalize(value: object) -> object:
     # Exactly str: Markup is made by templates only, and numbers hold no control characters.
-    return clean(value, 4000) if type(value) is str and not value.startswith("data:image/svg+xml;base64,") else value
+    return flat(value, MAX_TEXT) if type(value) is str else value

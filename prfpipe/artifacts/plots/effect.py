@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
 NARROW = 480
-_ROW, _MARGIN = 44, 118
+_ROW, _NARROW_ROW, _MARGIN = 36, 46, 118
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ def forest(evidence: Evidence, *, width: int = 960, theme: style.Theme = "auto")
     rows = _rows(evidence)
     if not rows:
         raise ValueError("a forest plot needs at least one scenario")
-    with style.figure(width, _MARGIN + len(rows) * _ROW) as drawing:
+    row_height = _NARROW_ROW if width <= NARROW else _ROW
+    with style.figure(width, _MARGIN + len(rows) * row_height) as drawing:
         axes = drawing.add_subplot()
         _frame(axes, rows, evidence.plan.lever.expected_speedup, narrow=width <= NARROW)
         for row in rows:
@@ -56,17 +57,26 @@ def _rows(evidence: Evidence) -> list[_Row]:
 
 
 def _frame(axes: "Axes", rows: list[_Row], expected: tuple[float, float], *, narrow: bool) -> None:
-    reach = [bound for row in rows for bound in (*_bounds(row.result.speedup), *_bounds(row.result.control), *row.dots)]
+    reach = [
+        bound
+        for row in rows
+        for bound in (*_bounds(row.result.speedup), *_bounds(row.result.control), *row.dots)
+    ]
     values = [*reach, *expected, 1.0]
-    style.ratio_axis(axes.xaxis, [min(values) / 1.12, max(values) * 1.12])
-    axes.set_xlim(min(values) / 1.12, max(values) * 1.12)
+    low, high = min(values) / 1.12, max(values) * 1.12
+    style.ratio_axis(axes, "x", [low, high])
+    axes.set_xlim(low, high)
     axes.set_ylim(rows[-1].y - 0.6, 0.6)
-    axes.axvspan(*expected, color=style.BAND, zorder=0, linewidth=0, label=f"claim {fmt.show_range(*expected)}")
+    axes.axvspan(
+        *expected, color=style.BAND, zorder=0, linewidth=0, label=f"claim {fmt.show_range(*expected)}"
+    )
     axes.axvline(1.0, color=style.INK, linewidth=1.2, zorder=1)
     axes.grid(axis="x", zorder=0.5)
     axes.set_axisbelow(True)
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel("speed-up: baseline time / candidate time (logarithmic)")
+    axes.set_xlabel(
+        "speed-up (logarithmic)" if narrow else "speed-up: baseline time / candidate time (logarithmic)"
+    )
     _labels(axes, rows, narrow=narrow)
 
 
@@ -91,10 +101,10 @@ def _embolden(labels: "list[Text]", rows: list[_Row]) -> None:
 
 
 def _draw(axes: "Axes", row: _Row) -> None:
-    offsets = [row.y + 0.36 * jitter(index) for index in range(len(row.dots))]
+    offsets = [row.y + 0.5 * jitter(index) for index in range(len(row.dots))]
     axes.plot(row.dots, offsets, ".", color=style.CANDIDATE, alpha=0.35, markersize=5, markeredgewidth=0, zorder=2,
               label="one invocation")  # fmt: skip
-    _interval(axes, row.result.control, row.y - 0.3, "control", "A/A control (baseline twice)")
+    _interval(axes, row.result.control, row.y - 0.34, "control", "A/A control (baseline twice)")
     _interval(axes, row.result.speedup, row.y, "candidate", "candidate, with interval")
 
 

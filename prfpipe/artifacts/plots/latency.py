@@ -13,24 +13,54 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _NINES = (0.5, 0.9, 0.95, 0.99, 0.999, 0.9999)
-_ROW, _MARGIN = 44, 96
+_ROW, _MARGIN = 38, 96
 
 
 def ecdf(samples: ScenarioSamples, *, width: int = 500, theme: style.Theme = "auto") -> bytes:
-    """Share of operations at or below each latency, one step curve an arm, marks at p50, p95 and p99."""
+    """Share of operations at or below each latency, one step curve an arm, marks at p50, p95 and p99.
+
+    Where the candidate is so far from the baseline that one axis would flatten both, each has its own panel, not to one scale.
+    """
     curves = _curves(samples)
+    groups = _panels(curves)
     with style.figure(width, 360) as drawing:
-        axes = drawing.add_subplot()
-        style.duration_axis(axes.xaxis, [value for values in curves.values() for value in (values[0], values[-1])])
-        for arm, values in curves.items():
-            _ecdf_curve(axes, arm, values)
-        axes.set_yticks([0, 0.25, 0.5, 0.75, 0.95], ["0 %", "25 %", "p50", "75 %", "p95"])
-        axes.set_ylim(0, 1.03)
-        axes.grid(visible=True)
-        axes.set_xlabel("latency of an operation")
-        axes.set_ylabel("operations at or below")
+        panels = drawing.subplots(1, len(groups), sharey=True, squeeze=False)[0]
+        for axes, group in zip(panels, groups, strict=True):
+            _ecdf_panel(axes, group)
+            owner = (
+                "an operation"
+                if len(groups) == 1
+                else f"the {'candidate' if 'candidate' in group else 'baseline'}"
+            )
+            axes.set_xlabel(f"latency of {owner}")
+        panels[0].set_yticks([0, 0.25, 0.5, 0.75, 0.95], ["0 %", "25 %", "p50", "75 %", "p95"])
+        panels[0].set_ylim(0, 1.03)
+        panels[0].set_ylabel("operations at or below")
         drawing.legend(loc="outside lower center", ncols=3)
         return style.svg(drawing, theme)
+
+
+def _panels(curves: dict[Arm, list[float]]) -> list[dict[Arm, list[float]]]:
+    candidate = curves.get("candidate")
+    others: dict[Arm, list[float]] = {arm: curves[arm] for arm in curves if arm != "candidate"}
+    if not candidate or not others:
+        return [curves]
+    slowest, fastest = (
+        max(values[-1] for values in others.values()),
+        min(values[0] for values in others.values()),
+    )
+    apart: list[dict[Arm, list[float]]] = [{"candidate": candidate}, others]
+    if candidate[-1] < fastest / 1.3:
+        return apart
+    return apart[::-1] if candidate[0] > slowest * 1.3 else [curves]
+
+
+def _ecdf_panel(axes: "Axes", curves: dict[Arm, list[float]]) -> None:
+    ends = [value for values in curves.values() for value in (values[0], values[-1])]
+    style.duration_axis(axes, "x", ends, ticks=4)
+    for arm, values in curves.items():
+        _ecdf_curve(axes, arm, values)
+    axes.grid(visible=True)
 
 
 def _ecdf_curve(axes: "Axes", arm: Arm, values: Sequence[float]) -> None:
@@ -44,7 +74,9 @@ def _ecdf_curve(axes: "Axes", arm: Arm, values: Sequence[float]) -> None:
               markersize=6, markerfacecolor=style.PAPER)  # fmt: skip
 
 
-def tail(samples: ScenarioSamples, certified: float, *, width: int = 500, theme: style.Theme = "auto") -> bytes:
+def tail(
+    samples: ScenarioSamples, certified: float, *, width: int = 500, theme: style.Theme = "auto"
+) -> bytes:
     """Latency at each percentile, the last ones spread out; a line marks the highest quantile that n certifies."""
     curves = _curves(samples)
     longest = max(len(values) for values in curves.values())
@@ -52,7 +84,9 @@ def tail(samples: ScenarioSamples, certified: float, *, width: int = 500, theme:
         axes = drawing.add_subplot()
         for arm, values in curves.items():
             shares, heights = _tail_points(values)
-            axes.plot(shares, heights, style.ARM_LINES[arm], color=style.ARM_COLOURS[arm], linewidth=2, label=arm)
+            axes.plot(
+                shares, heights, style.ARM_LINES[arm], color=style.ARM_COLOURS[arm], linewidth=2, label=arm
+            )
         _tail_frame(axes, curves, certified, longest)
         drawing.legend(loc="outside lower center", ncols=2)
         return style.svg(drawing, theme)
@@ -65,7 +99,7 @@ def _tail_points(values: Sequence[float]) -> tuple[list[float], list[float]]:
 
 def _tail_frame(axes: "Axes", curves: dict[Arm, list[float]], certified: float, longest: int) -> None:
     ends = [value for values in curves.values() for value in (values[0], values[-1])]
-    style.duration_axis(axes.yaxis, ends)
+    style.duration_axis(axes, "y", ends)
     shown = [share for share in _NINES if share <= 1 - 1 / longest] or [0.5]
     axes.set_xscale("log")
     axes.set_xlim(_odds(0.25), _odds(1 - 1 / longest) if longest > 4 else _odds(0.9))
@@ -100,7 +134,7 @@ def ranges(evidence: Evidence, *, width: int = 960, theme: style.Theme = "auto")
     with style.figure(width, _MARGIN + len(found) * _ROW) as drawing:
         axes = drawing.add_subplot()
         ends = [value for index, row in enumerate(found) for value in _range_row(axes, -float(index), row[1])]
-        style.duration_axis(axes.xaxis, ends)
+        style.duration_axis(axes, "x", ends)
         _range_labels(axes, [result for result, _ in found], narrow=width <= 480)
         handles, labels = axes.get_legend_handles_labels()
         drawing.legend(handles[:2], labels[:2], loc="outside lower center", ncols=2)
@@ -133,4 +167,3 @@ def _range_labels(axes: "Axes", results: Sequence[ScenarioResult], *, narrow: bo
     axes.set_xlabel("latency of an operation: p1–p99, p25–p75, p50")
     for label, result in zip(axes.get_yticklabels(), results, strict=True):
         label.set_fontweight("bold" if result.primary else "normal")
-

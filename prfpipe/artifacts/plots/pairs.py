@@ -1,11 +1,11 @@
 """Per-invocation paired plot: what drifted, and whether both variants drifted together."""
 
+from statistics import median
 from typing import TYPE_CHECKING
 
 from prfpipe.artifacts.evidence import ScenarioSamples
 from prfpipe.artifacts.plots import style
 from prfpipe.models import ARMS, Arm
-from statistics import median
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,8 +15,8 @@ def paired(samples: ScenarioSamples, *, width: int = 500, theme: style.Theme = "
     """Above: each invocation's median latency by arm. Below: its distance from that arm's own median, in percent."""
     medians = {arm: values for arm in ARMS if (values := samples.medians(arm))}
     with style.figure(width, 420) as drawing:
-        above, below = drawing.subplots(2, 1, sharex=True)
-        style.duration_axis(above.yaxis, [value for values in medians.values() for value in values])
+        above, below = drawing.subplots(2, 1, sharex=True, height_ratios=(2, 3))
+        style.duration_axis(above, "y", [value for values in medians.values() for value in values])
         for arm, values in medians.items():
             middle = median(values)
             _line(above, arm, values)

@@ -6,18 +6,18 @@ fonts it is replaced with, so that nothing grows into its neighbour.
 
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from prfpipe.artifacts import format as fmt
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 Theme = Literal["auto", "light"]
+Which = Literal["x", "y"]
 
 INK, MUTED, RULE, PAPER, BAND = "#1b2430", "#5a6675", "#d5dbe3", "#ffffff", "#fbe9c6"
 BASELINE, CONTROL, CANDIDATE = "#4a5a70", "#8c96a3", "#0a63c9"
@@ -35,7 +35,7 @@ DARK = {
 ARM_COLOURS = {"baseline": BASELINE, "control": CONTROL, "candidate": CANDIDATE}
 ARM_MARKERS = {"baseline": "o", "control": "D", "candidate": "s"}
 ARM_LINES: dict[str, str] = {"baseline": "-", "control": ":", "candidate": "-"}
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "prfpipe",
     "font.family": ["DejaVu Sans"],
@@ -69,6 +69,7 @@ _DARK_RULES = "".join(
 )
 # matplotlib leaves out the fill of black, which no colour here is, and of text in the default colour.
 _DARK_STYLE = f"<style>@media (prefers-color-scheme: dark){{{_DARK_RULES}}}</style>"
+_LOG_SPAN, _DECADES_ONLY = 4, 300
 _FONT = "'DejaVu Sans'"
 _READERS_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans'"
 
@@ -96,29 +97,39 @@ def svg(drawing: "Figure", theme: Theme) -> bytes:
     return text.encode()
 
 
-def duration_axis(axis: "Axis", values: Sequence[float]) -> None:
+def duration_axis(axes: "Axes", which: Which, values: Sequence[float], *, ticks: int = 5) -> None:
     """Ticks of an axis of nanoseconds as 200 µs, 1 ms, ...; logarithmic where the values span more than 4x."""
-    number_axis(axis, values, lambda value: fmt.show(value, fmt.DURATION).replace(".00 ", " ").replace(".0 ", " "))
+    wide = _spans(values) > _LOG_SPAN
+    _set_axis(axes, which, _short_duration, wide=wide, log=wide, ticks=ticks, subs=_subs(values))
 
 
-def ratio_axis(axis: "Axis", values: Sequence[float]) -> None:
+def ratio_axis(axes: "Axes", which: Which, values: Sequence[float]) -> None:
     """Ticks of an axis of ratios as 0.5×, 1×, 2×; always logarithmic."""
-    number_axis(axis, values, lambda value: f"{value:.4g}×", log=True)
+    wide = _spans(values) > _LOG_SPAN
+    _set_axis(axes, which, lambda value: f"{value:.4g}×", wide=wide, log=True, ticks=6, subs=_subs(values))
 
 
-def number_axis(axis: "Axis", values: Sequence[float], label: "object", *, log: bool | None = None) -> None:
-    """Log or linear by the span of `values`, with ticks at 1, 2, 5 where there is room and round steps else."""
+def _short_duration(value: float) -> str:
+    number, _, unit = fmt.show(value, fmt.DURATION).partition(" ")
+    return f"{number.rstrip('0').rstrip('.') if '.' in number else number} {unit}"
+
+
+def _spans(values: Sequence[float]) -> float:
+    return max(values) / min(values) if min(values) > 0 else 1.0
+
+
+def _subs(values: Sequence[float]) -> tuple[float, ...]:
+    return (1.0, 2.0, 5.0) if _spans(values) < _DECADES_ONLY else (1.0,)
+
+
+def _set_axis(
+    axes: "Axes", which: Which, label: Callable[[float], str], *, wide: bool, log: bool, ticks: int,
+    subs: tuple[float, ...],
+) -> None:  # fmt: skip
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-    span = max(values) / min(values)
-    logarithmic = span > 4 if log is None else log
-    _set_scale(axis, "log" if logarithmic else "linear")
-    steps = (1.0, 2.0, 5.0) if span < 300 else (1.0,)
-    axis.set_major_locator(LogLocator(subs=steps) if logarithmic and span > 4 else MaxNLocator(5))
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    (axes.set_xscale if which == "x" else axes.set_yscale)("log" if log else "linear")
+    axis.set_major_locator(LogLocator(subs=subs) if wide else MaxNLocator(ticks))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: label(value)))  # type: ignore[operator]
-
-
-def _set_scale(axis: "Axis", scale: str) -> None:
-    axes: Axes = axis.axes
-    (axes.set_xscale if axis.axis_name == "x" else axes.set_yscale)(scale)
+    axis.set_major_formatter(FuncFormatter(lambda value, _: label(value)))

@@ -1,0 +1,85 @@
+"""The verdict where there is no page: Markdown for an orchestrator's artifact, plain text for the terminal."""
+
+from collections.abc import Iterator
+
+from prfpipe.artifacts import format as fmt
+from prfpipe.artifacts.art03 import guards_markdown, verdict_markdown
+from prfpipe.artifacts.derive import claim_word, headline
+from prfpipe.artifacts.evidence import Evidence
+from prfpipe.artifacts.names import clean, markdown
+from prfpipe.artifacts.provenance import heading_markdown
+from prfpipe.artifacts.report import FLAMEGRAPHS, data_uri
+from prfpipe.artifacts.tables import text_table
+from prfpipe.models import ScenarioResult, Verdict
+
+MAX_BYTES = 500_000
+
+
+def summary_markdown(evidence: Evidence, *, max_bytes: int = MAX_BYTES) -> str:
+    """Verdict, tables and pictures as one Markdown page of at most about `max_bytes`.
+
+    Pictures are `data:` images, since Prefect drops raw SVG; one that does not fit is named instead.
+    """
+    text = "\n".join(
+        [
+            heading_markdown(evidence.plan, "Verdict"),
+            verdict_markdown(evidence.plan, evidence.verdict),
+            f"## Guards\n\n{guards_markdown(evidence.verdict)}\n",
+        ]
+    )
+    room = max_bytes - len(text.encode())
+    for title, place, svg in _pictures(evidence):
+        image = f"![{markdown(title)}]({data_uri(svg)})\n"
+        fits = len(image) <= room
+        room -= len(image) * fits
+        text += f"\n## {title}\n\n" + (
+            image if fits else f"Too large for this page: see {markdown(place)}.\n"
+        )
+    return text
+
+
+def _pictures(evidence: Evidence) -> Iterator[tuple[str, str, bytes]]:
+    if evidence.verdict.scenarios:
+        from prfpipe.artifacts.plots.effect import forest
+
+        # Light: the page that shows it may not follow the system's theme.
+        yield "Speed-up by scenario", "report.html", forest(evidence, theme="light")
+    for key, title, path in reversed(FLAMEGRAPHS):
+        if key in evidence.flamegraphs:
+            yield f"Flamegraph. {title}", path, evidence.flamegraphs[key]
+
+
+def verdict_table(verdict: Verdict, expected: tuple[float, float] | None = None) -> str:
+    """Verdict, one row a scenario, and the reasons, as plain text with aligned columns for a terminal.
+
+    `expected` is the lever's expected speed-up; without it nothing is said about where the intervals lie.
+    """
+    title = f"{clean(verdict.lever, 40)}  {verdict.verdict.upper()}  claim {verdict.claim.replace('-', ' ')}"
+    reasons = [f"- {clean(reason.message, 500)} ({clean(reason.code, 60)})" for reason in verdict.reasons]
+    return "\n".join([title, headline(verdict), "", _effects(verdict, expected), "", *reasons])
+
+
+def _effects(verdict: Verdict, expected: tuple[float, float] | None) -> str:
+    if not verdict.scenarios:
+        return "No scenario was compared."
+    header = [
+        "scenario",
+        "baseline p50",
+        "candidate p50",
+        "speed-up",
+        *(["expected", "claim"] if expected else []),
+    ]
+    note = "* primary: the claim is about it"
+    if expected:
+        note += "; (…) is where the interval of another scenario lies against the range"
+    return f"{text_table(header, [_row(result, verdict, expected) for result in verdict.scenarios])}\n{note}"
+
+
+def _row(result: ScenarioResult, verdict: Verdict, expected: tuple[float, float] | None) -> list[str]:
+    cells = [
+        clean(result.scenario, 40) + " *" * result.primary,
+        fmt.show(result.arms["baseline"].p50_ns.estimate, fmt.DURATION),
+        fmt.show(result.arms["candidate"].p50_ns.estimate, fmt.DURATION),
+        fmt.show_estimate(result.speedup, fmt.RATIO),
+    ]
+    return [*cells, fmt.show_range(*expected), claim_word(result, verdict, expected)] if expected else cells
