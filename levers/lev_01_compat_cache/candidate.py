@@ -49,8 +49,11 @@ class Subject:
     def operate(self, operation: Mapping[str, Any]) -> dict[str, Any]:
         """The report of the project as it stands now."""
         settings = operation["settings"]
-        with FactCache(self._cache, self._keys, settings) as cache:
+        with self._open(settings) as cache:
             return check(self._project, settings, cache.facts_of)
+
+    def _open(self, settings: Mapping[str, Any]) -> "FactCache":
+        return FactCache(self._cache, self._keys, settings)
 
     def close(self) -> None:
         """Nothing is held between operations."""

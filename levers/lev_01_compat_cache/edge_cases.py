@@ -19,7 +19,8 @@ BROKEN = "const fs = require('fs')\nfs.readFileSync('a'\nfunction {\n"
 TYPED = "import os = require('os')\nos.cpus()\n"
 PROJECT = {"a.js": USES, "b.mjs": OTHER, "lib/c.ts": TYPED, "lib/d.js": BROKEN}
 DAMAGES = (
-    "delete", "empty", "truncate", "text", "foreign", "strict-foreign", "change-facts", "swap-rows", "numbers",
+    "delete", "empty", "truncate", "text", "foreign", "strict-foreign",
+    "change-facts", "swap-rows", "numbers",
 )  # fmt: skip
 FLIPS = 40
 
@@ -60,9 +61,10 @@ def _contents() -> Iterator[Case]:
     steps = [op(forms), op(forms), op({**forms, "lf.js": USES})]
     yield "CRLF, CR, BOM, latin-1, UTF-16, NUL, shebang, empty", steps
     yield "a syntax error keeps its flag", [op({"a.js": BROKEN}), op({"a.js": BROKEN}), op({"a.js": USES})]
-    long = {"a.js": {"text": "f(1);\n", "repeat": 1 + BUDGET_BYTES // 6}, "b.js": USES}
-    grown = {"a.js": {"text": "f(2);\n", "repeat": BUDGET_BYTES // 6}, "b.js": USES}
-    yield "a file over the budget, then just under it", [op(long), op(grown), op(long)]
+    line = "//" + "x" * 997 + "\n"
+    fits = {"a.js": {"text": line, "repeat": BUDGET_BYTES // len(line)}, "b.js": USES}
+    long = {"a.js": {"text": line, "repeat": BUDGET_BYTES // len(line) + 1}, "b.js": USES}
+    yield "a file over the budget, then just within it", [op(long), op(fits), op(long)]
     yield "no modules at all", [op({}), op({"readme.md": "x"}), op({"a.js": USES}), op({})]
 
 

@@ -64,12 +64,12 @@ def _add_use(source: bytes, rng: random.Random, number: int) -> bytes:
 
 
 def _remove_use(source: bytes, rng: random.Random, number: int) -> bytes:
-    """A builtin's load turned into a local module's; without any, an insertion."""
-    required = [(match.start(), match.end(), b'require("./local%d.js")') for match in REQUIRED.finditer(source)]
-    imported = [(match.start(), match.end(), b'from "./local%d.js"') for match in IMPORTED.finditer(source)]
+    """A builtin's load turned into that of a local module; without any, an insertion."""
+    required = [(match.span(), b'require("./local%d.js")') for match in REQUIRED.finditer(source)]
+    imported = [(match.span(), b'from "./local%d.js"') for match in IMPORTED.finditer(source)]
     if not required + imported:
         return _insert(source, rng, number)
-    start, end, text = rng.choice(required + imported)
+    (start, end), text = rng.choice(required + imported)
     return source[:start] + text % number + source[end:]
 
 

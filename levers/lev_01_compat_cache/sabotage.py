@@ -28,7 +28,7 @@ os._exit(9)
 
 
 def apply(action: str, folder: Path) -> None:
-    """Do one of ACTIONS to the cache in `folder`, or `flip:N`: flip bit N of the file, counted modulo its size."""
+    """Do one of ACTIONS to the cache in `folder`, or `flip:N`: flip bit N, counted modulo the file's size."""
     while _held:
         _held.pop().close()
     if action == "keep":

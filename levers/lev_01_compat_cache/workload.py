@@ -14,10 +14,10 @@ Operation = dict[str, Any]
 
 
 def operations(params: Mapping[str, Any], seed: int) -> Iterator[Operation]:
-    """Endless states of a project of `modules` modules; from one to the next, `changed_percent` of them change.
+    """Endless states of a project; from one to the next, `changed_percent` of its `modules` change.
 
-    Edits stay, so the project drifts away from the corpus as a real one does. Numbers of edits never recur within
-    a stream, nor do contents. At 0 % only the files' times change: that nothing changed is the input.
+    Edits stay, so the project drifts away from the corpus as a real one does. Numbers of edits never recur
+    within a stream, nor do contents. At 0 % only the files' times change: that nothing changed is the input.
     """
     count = params["modules"]
     changed = -(-count * params["changed_percent"] // 100)

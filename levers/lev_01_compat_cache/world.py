@@ -1,7 +1,7 @@
 """Puts a project and its cache into the state that an operation names; never part of what is timed.
 
-A corpus operation says which modules carry which edit; a handmade one lists its files. Both say the whole state,
-so that any operation may follow any other.
+A corpus operation says which modules carry which edit; a handmade one lists its files. Both say the whole
+state, so that any operation may follow any other.
 """
 
 import json
@@ -71,7 +71,7 @@ def _handmade(project: Path, files: Mapping[str, Any]) -> None:
 
 
 def _place(path: Path, content: Mapping[str, Any], project: Path) -> None:
-    """One file: `text` (`repeat` times) or `hex`, `symlink`, `hardlink`, `folder` or `pipe`; `mtime` in seconds."""
+    """One file: `text` (`repeat` times), `hex`, `symlink`, `hardlink`, `folder`, `pipe`; `mtime` in s."""
     if "symlink" in content:
         path.symlink_to(content["symlink"])
     elif "hardlink" in content:
