@@ -81,8 +81,8 @@ def _legend(results: tuple[BaselineResult, ...]) -> str:
     levels = sorted({f"{result.confidence * 100:g} %" for result in results})
     return (
         f"Estimate [interval at {', '.join(levels)} confidence over invocations]; a dash stands where n "
-        "gives no bound. Latency is time per operation, memory is the high-water mark of the process, cold start "
-        "is from spawn to the first answered operation. ★ primary scenario."
+        "gives no bound. Latency is time per operation, memory is the high-water mark of the process, "
+        "cold start is from spawn to the first answered operation. ★ primary scenario."
     )
 
 

@@ -77,16 +77,14 @@ def _page(plan: Plan, verdict: Verdict) -> str:
 
 LEGEND = (
     "Estimate [interval]. Speed-ups and gains are baseline / candidate (candidate / baseline for "
-    "throughput): above 1 the candidate is better. Improvement is the share of time or memory saved, or of throughput "
-    "gained. A dash stands where n gives no bound."
+    "throughput): above 1 the candidate is better. Improvement is the share of time or memory saved, or "
+    "of throughput gained. A dash stands where n gives no bound."
 )
 
 
 def verdict_markdown(plan: Plan, verdict: Verdict) -> str:
     """Verdict, claim against the expected range, reasons, and the speed-up of every scenario."""
-    reasons = "\n".join(
-        f"- {markdown(reason.message, 1000)} ({markdown(reason.code)})" for reason in verdict.reasons
-    )
+    reasons = "\n".join(f"- {markdown(reason.message, 1000)} ({markdown(reason.code)})" for reason in verdict.reasons)
     return (
         f"## Verdict: {verdict.verdict}\n\nClaim **{verdict.claim}**: {claim_sentence(plan, verdict)}\n\n"
         f"{reasons}\n\n{effects_markdown(plan, verdict)}\n"
@@ -159,9 +157,7 @@ def _section(result: ScenarioResult) -> str:
         for row in rows(result)
     ]
     table = markdown_table(("metric", "baseline", "candidate", "gain", "improvement"), cells)
-    tails = "\n".join(
-        f"- {arm}: {certified_line(result.arms[arm].certified)}" for arm in ("baseline", "candidate")
-    )
+    tails = "\n".join(f"- {arm}: {certified_line(result.arms[arm].certified)}" for arm in ("baseline", "candidate"))
     counts = f"{result.invocations} invocations, {result.confidence * 100:g} % confidence"
     return f"## {_name(result)}\n\n{counts}\n\n{table}\n\n{tails}\n"
 

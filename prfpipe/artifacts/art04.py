@@ -59,17 +59,14 @@ def _lockstep(record: ProofRecord) -> str:
         for item in record.lockstep
     ]
     differing = [case for item in record.lockstep for case in item.differences]
-    return _table(("scenario", "baseline against", "seed", "operations", "differences"), cells) + _failures(
-        differing
-    )
+    return _table(("scenario", "baseline against", "seed", "operations", "differences"), cells) + _failures(differing)
 
 
 def _cases(cases: tuple[CaseResult, ...]) -> str:
     if not cases:
         return "Not run in this stage."
     cells = [
-        [markdown(case.name), fmt.show_count(case.operations), "passed" if case.passed else "FAILED"]
-        for case in cases
+        [markdown(case.name), fmt.show_count(case.operations), "passed" if case.passed else "FAILED"] for case in cases
     ]
     return _table(("case", "operations", "result"), cells) + _failures(cases)
 
@@ -125,9 +122,7 @@ def _tally(cases: tuple[CaseResult, ...]) -> list[str]:
 
 def _failures(cases: tuple[CaseResult, ...] | list[CaseResult]) -> str:
     failed = [case for case in cases if not case.passed]
-    lines = [
-        f"- **{markdown(case.name)}**: {markdown(case.detail, 2000)}" for case in failed[:_SHOWN_DETAILS]
-    ]
+    lines = [f"- **{markdown(case.name)}**: {markdown(case.detail, 2000)}" for case in failed[:_SHOWN_DETAILS]]
     if len(failed) > _SHOWN_DETAILS:
         lines.append(f"- and {len(failed) - _SHOWN_DETAILS} more")
     return "\n\n" + "\n".join(lines) if lines else ""

@@ -67,10 +67,7 @@ def over_budget(verdict: Verdict) -> list[str]:
     return [
         result.scenario
         for result in verdict.scenarios
-        if any(
-            item and item.estimate > BUDGET_PERCENT
-            for item in (overhead(result.speedup), _p99_overhead(result))
-        )
+        if any(item and item.estimate > BUDGET_PERCENT for item in (overhead(result.speedup), _p99_overhead(result)))
     ]
 
 
@@ -78,9 +75,7 @@ def _note(verdict: Verdict, justification: str | None) -> str:
     if justification is not None:
         return justification
     over = over_budget(verdict)
-    measured = (
-        f"over {BUDGET_PERCENT:g} % in: {', '.join(over)}" if over else "no scenario is over the budget"
-    )
+    measured = f"over {BUDGET_PERCENT:g} % in: {', '.join(over)}" if over else "no scenario is over the budget"
     return f"{NOT_INSTRUMENTED}; {measured}"
 
 
@@ -88,8 +83,7 @@ def _page(plan: Plan, verdict: Verdict, justification: str | None) -> str:
     cells = [_cells(result) for result in verdict.scenarios]
     header = ("scenario", "p99 baseline", "p99 candidate", "p99 overhead", "p50 overhead")
     tails = [
-        f"- {markdown(item.scenario)}: {certified_line(item.arms['candidate'].certified)}"
-        for item in verdict.scenarios
+        f"- {markdown(item.scenario)}: {certified_line(item.arms['candidate'].certified)}" for item in verdict.scenarios
     ]
     parts = [
         heading_markdown(plan, "ART-05 tail-latency impact"),

@@ -59,10 +59,7 @@ class ScenarioSamples:
     def latencies(self, arm: Arm) -> list[float]:
         """All samples of an arm, sorted."""
         return sorted(
-            sample / self.group
-            for item in self.invocations
-            if arm in item.arms
-            for sample in item.arms[arm].samples_ns
+            sample / self.group for item in self.invocations if arm in item.arms for sample in item.arms[arm].samples_ns
         )
 
     def medians(self, arm: Arm) -> list[float]:
@@ -75,9 +72,7 @@ class ScenarioSamples:
 
     def ratios(self, arm: Arm) -> list[float]:
         """Baseline / arm of each invocation's median."""
-        return [
-            base / other for base, other in zip(self.medians("baseline"), self.medians(arm), strict=False)
-        ]
+        return [base / other for base, other in zip(self.medians("baseline"), self.medians(arm), strict=False)]
 
 
 def scenario_samples(samples: SampleSet, scenario: str) -> ScenarioSamples | None:

@@ -59,9 +59,7 @@ def show_interval(figure: Estimate, unit: Unit) -> str:
     """`[7.05, 7.38]` in the unit and digits of the estimate."""
     size, _ = unit.step(figure.estimate)
     places = _decimals(figure, size, unit)
-    low, high = (
-        NONE if bound is None else _number(bound / size, places, unit) for bound in (figure.low, figure.high)
-    )
+    low, high = (NONE if bound is None else _number(bound / size, places, unit) for bound in (figure.low, figure.high))
     return f"[{low}, {high}]"
 
 

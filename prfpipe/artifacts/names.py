@@ -8,9 +8,7 @@ import re
 import unicodedata
 
 MAX_NAME = 300
-_ANSI = re.compile(
-    r"\x1b(?:\][^\x07\x1b]*(?:\x07|\x1b\\)?|\[[0-?]*[ -/]*[@-~]?|[@-Z\\^_]?)|\x9b[0-?]*[ -/]*[@-~]?"
-)
+_ANSI = re.compile(r"\x1b(?:\][^\x07\x1b]*(?:\x07|\x1b\\)?|\[[0-?]*[ -/]*[@-~]?|[@-Z\\^_]?)|\x9b[0-?]*[ -/]*[@-~]?")
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$]|^[#+=-]|(?<=^\d)[.)])")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _BREAKS = re.compile(r"[\t\r\n\v\f\u0085\u2028\u2029]+")

@@ -16,6 +16,7 @@ _NARROW = 420
 class Picture:
     """A plot; `narrow` is a second rendering for phones, where the wide one would not be legible."""
 
+    key: str
     title: str
     caption: str
     alt: str
@@ -25,25 +26,21 @@ class Picture:
 
 def pictures(evidence: Evidence) -> dict[str, Picture]:
     """The plots that the run's samples allow: forest, ecdf, tail, paired, ranges."""
-    found: dict[str, Picture] = {}
-    if evidence.verdict.scenarios:
-        found["forest"] = _forest(evidence)
-    primary = derive.primary(evidence.verdict)
-    samples = scenario_samples(evidence.samples, primary.scenario) if primary else None
-    if primary and samples:
-        found.update(_distributions(primary, samples))
-    found.update(_ranges(evidence))
-    return found
+    drawn = [*_forest(evidence), *_distributions(evidence), *_ranges(evidence)]
+    return {picture.key: picture for picture in drawn}
 
 
-def _forest(evidence: Evidence) -> Picture:
+def _forest(evidence: Evidence) -> Iterator[Picture]:
     from prfpipe.artifacts.plots.effect import forest
 
+    if not evidence.verdict.scenarios:
+        return
     words = [
         f"{clean(result.scenario)} {fmt.show_estimate(result.speedup, fmt.RATIO)}"
         for result in evidence.verdict.scenarios
     ]
-    return Picture(
+    yield Picture(
+        "forest",
         title="Speed-up by scenario",
         caption="Squares are estimates, bars their intervals, dots single invocations. Diamonds are the A/A "
         "control: the same code measured against itself, which should sit on 1×.",
@@ -53,61 +50,70 @@ def _forest(evidence: Evidence) -> Picture:
     )
 
 
-def _distributions(primary: ScenarioResult, samples: ScenarioSamples) -> Iterator[tuple[str, Picture]]:
-    from prfpipe.artifacts.plots.latency import ecdf, tail
+def _distributions(evidence: Evidence) -> Iterator[Picture]:
+    primary = derive.primary(evidence.verdict)
+    samples = scenario_samples(evidence.samples, primary.scenario) if primary else None
+    if primary and samples:
+        yield _ecdf(primary, samples)
+        yield _tail(primary, samples)
+        yield _paired(primary, samples)
+
+
+def _ecdf(primary: ScenarioResult, samples: ScenarioSamples) -> Picture:
+    from prfpipe.artifacts.plots.latency import ecdf
+
+    return Picture(
+        "ecdf",
+        title="All latencies",
+        caption="The share of operations that took at most so long, marks at p50, p95 and p99. Variants "
+        "that are far apart have a panel each, with a scale of its own.",
+        alt=f"Cumulative latency of {clean(primary.scenario)}: {_against(primary, 'p50_ns')} at the median.",
+        svg=ecdf(samples),
+    )
+
+
+def _tail(primary: ScenarioResult, samples: ScenarioSamples) -> Picture:
+    from prfpipe.artifacts.plots.latency import tail
+
+    certified = primary.arms["candidate"].certified
+    return Picture(
+        "tail",
+        title="The tail",
+        caption=f"Candidate: {derive.certified_line(certified)}.",
+        alt=f"Latency by percentile of {clean(primary.scenario)}: {_against(primary, 'p99_ns')} at p99.",
+        svg=tail(samples, certified.quantile),
+    )
+
+
+def _paired(primary: ScenarioResult, samples: ScenarioSamples) -> Picture:
     from prfpipe.artifacts.plots.pairs import paired
 
-    name, certified = clean(primary.scenario), primary.arms["candidate"].certified
-    yield (
-        "ecdf",
-        Picture(
-            title="All latencies",
-            caption="The share of operations that took at most so long, marks at p50, p95 and p99. Variants far "
-            "apart have a panel each, with a scale of its own.",
-            alt=f"Cumulative latency distribution of {name}: {_against(primary, 'p50_ns')} at the median.",
-            svg=ecdf(samples),
-        ),
-    )
-    yield (
-        "tail",
-        Picture(
-            title="The tail",
-            caption=f"Candidate: {derive.certified_line(certified)}.",
-            alt=f"Latency by percentile of {name}: {_against(primary, 'p99_ns')} at p99.",
-            svg=tail(samples, certified.quantile),
-        ),
-    )
-    yield (
+    return Picture(
         "paired",
-        Picture(
-            title="Invocation by invocation",
-            caption="Each invocation is a fresh set of processes. Lines that move together below are the machine's "
-            "drift, which the paired comparison cancels; lines that move apart are noise.",
-            alt=f"Median latency of each of {primary.invocations} invocations of {name}, by arm, and its distance "
-            "from that arm's own median.",
-            svg=paired(samples),
-        ),
+        title="Invocation by invocation",
+        caption="Each invocation is a fresh set of processes. Lines that move together below are the "
+        "machine's drift, which the paired comparison cancels; lines that move apart are noise.",
+        alt=f"Median latency of each of {primary.invocations} invocations of {clean(primary.scenario)}, by "
+        "arm, and its distance from that arm's own median.",
+        svg=paired(samples),
     )
 
 
-def _ranges(evidence: Evidence) -> Iterator[tuple[str, Picture]]:
+def _ranges(evidence: Evidence) -> Iterator[Picture]:
     from prfpipe.artifacts.plots.latency import ranges
 
     wide, narrow = ranges(evidence), ranges(evidence, width=_NARROW)
-    if wide is not None:
-        words = [
-            f"{clean(result.scenario)} {_against(result, 'p50_ns')}" for result in evidence.verdict.scenarios
-        ]
-        yield (
-            "ranges",
-            Picture(
-                title="Latency of every scenario",
-                caption="Thin: p1 to p99. Thick: p25 to p75. Mark: p50.",
-                alt=f"Latency ranges, median baseline against candidate: {'; '.join(words)}.",
-                svg=wide,
-                narrow=narrow,
-            ),
-        )
+    if wide is None:
+        return
+    words = [f"{clean(result.scenario)} {_against(result, 'p50_ns')}" for result in evidence.verdict.scenarios]
+    yield Picture(
+        "ranges",
+        title="Latency of every scenario",
+        caption="Thin: p1 to p99. Thick: p25 to p75. Mark: p50.",
+        alt=f"Latency ranges, median baseline against candidate: {'; '.join(words)}.",
+        svg=wide,
+        narrow=narrow,
+    )
 
 
 def _against(result: ScenarioResult, field: str) -> str:

@@ -24,9 +24,7 @@ def environment(plan: Plan) -> list[tuple[str, str]]:
 
 
 def _noise(noise: NoiseProbe) -> str:
-    spread = (
-        f"{noise.spread_percent:.2f} % spread over {noise.samples} spins (limit {noise.limit_percent:g} %)"
-    )
+    spread = f"{noise.spread_percent:.2f} % spread over {noise.samples} spins (limit {noise.limit_percent:g} %)"
     accepted = ", accepted by hand" if noise.spread_percent > noise.limit_percent and noise.accepted else ""
     return f"{spread}, {noise.stolen_percent:.2f} % stolen, load {noise.load_1min:.2f}{accepted}"
 

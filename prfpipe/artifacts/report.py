@@ -76,9 +76,7 @@ def _flamegraphs(svgs: Mapping[str, bytes]) -> list[Flamegraph]:
     for key, title, path in FLAMEGRAPHS:
         data = svgs.get(key)
         fits = data is not None and len(data) <= MAX_FLAMEGRAPH_BYTES
-        found.append(
-            Flamegraph(title, path, data_uri(data) if data and fits else None, made=data is not None)
-        )
+        found.append(Flamegraph(title, path, data_uri(data) if data and fits else None, made=data is not None))
     return found
 
 
@@ -117,10 +115,7 @@ def _environment() -> "Environment":
 
 
 def _helpers() -> dict[str, object]:
-    units = {
-        name: getattr(fmt, name)
-        for name in ("DURATION", "MEMORY", "BYTES", "RATE", "RATIO", "PERCENT", "CHANGE")
-    }
+    units = {name: getattr(fmt, name) for name in ("DURATION", "MEMORY", "BYTES", "RATE", "RATIO", "PERCENT", "CHANGE")}
     shows = {name: getattr(fmt, name) for name in fmt.__dict__ if name.startswith("show")}
     shared = (
         derive.rows, derive.certified_line, derive.claim_word, derive.improvement, art04.covered,

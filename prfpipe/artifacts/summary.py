@@ -1,4 +1,4 @@
-"""The verdict where there is no page: Markdown for an orchestrator's artifact, plain text for the terminal."""
+"""The verdict where there is no page: Markdown for an orchestrator, plain text for the terminal."""
 
 from collections.abc import Iterator
 
@@ -32,9 +32,7 @@ def summary_markdown(evidence: Evidence, *, max_bytes: int = MAX_BYTES) -> str:
         image = f"![{markdown(title)}]({data_uri(svg)})\n"
         fits = len(image) <= room
         room -= len(image) * fits
-        text += f"\n## {title}\n\n" + (
-            image if fits else f"Too large for this page: see {markdown(place)}.\n"
-        )
+        text += f"\n## {title}\n\n" + (image if fits else f"Too large for this page: see {markdown(place)}.\n")
     return text
 
 

@@ -1,4 +1,4 @@
-"""Forest plot: the speed-up of every scenario with its interval, against 1x, the claim and the A/A control."""
+"""Forest plot: every scenario's speed-up with its interval, against 1x, claim and A/A control."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -42,9 +42,7 @@ def forest(evidence: Evidence, *, width: int = 960, theme: style.Theme = "auto")
             _draw(axes, row)
         handles, labels = axes.get_legend_handles_labels()
         unique = dict(zip(labels, handles, strict=True))
-        drawing.legend(
-            unique.values(), unique.keys(), loc="outside lower center", ncols=2 if width <= NARROW else 4
-        )
+        drawing.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=2 if width <= NARROW else 4)
         return style.svg(drawing, theme)
 
 
@@ -57,26 +55,18 @@ def _rows(evidence: Evidence) -> list[_Row]:
 
 
 def _frame(axes: "Axes", rows: list[_Row], expected: tuple[float, float], *, narrow: bool) -> None:
-    reach = [
-        bound
-        for row in rows
-        for bound in (*_bounds(row.result.speedup), *_bounds(row.result.control), *row.dots)
-    ]
+    reach = [bound for row in rows for bound in (*_bounds(row.result.speedup), *_bounds(row.result.control), *row.dots)]
     values = [*reach, *expected, 1.0]
     low, high = min(values) / 1.12, max(values) * 1.12
     style.ratio_axis(axes, "x", [low, high])
     axes.set_xlim(low, high)
     axes.set_ylim(rows[-1].y - 0.6, 0.6)
-    axes.axvspan(
-        *expected, color=style.BAND, zorder=0, linewidth=0, label=f"claim {fmt.show_range(*expected)}"
-    )
+    axes.axvspan(*expected, color=style.BAND, zorder=0, linewidth=0, label=f"claim {fmt.show_range(*expected)}")
     axes.axvline(1.0, color=style.INK, linewidth=1.2, zorder=1)
     axes.grid(axis="x", zorder=0.5)
     axes.set_axisbelow(True)
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel(
-        "speed-up (logarithmic)" if narrow else "speed-up: baseline time / candidate time (logarithmic)"
-    )
+    axes.set_xlabel("speed-up (logarithmic)" if narrow else "speed-up: baseline time / candidate time (logarithmic)")
     _labels(axes, rows, narrow=narrow)
 
 
@@ -102,8 +92,8 @@ def _embolden(labels: "list[Text]", rows: list[_Row]) -> None:
 
 def _draw(axes: "Axes", row: _Row) -> None:
     offsets = [row.y + 0.5 * jitter(index) for index in range(len(row.dots))]
-    axes.plot(row.dots, offsets, ".", color=style.CANDIDATE, alpha=0.35, markersize=5, markeredgewidth=0, zorder=2,
-              label="one invocation")  # fmt: skip
+    axes.plot(row.dots, offsets, ".", color=style.CANDIDATE, alpha=0.35, markersize=5, markeredgewidth=0,
+              zorder=2, label="one invocation")  # fmt: skip
     _interval(axes, row.result.control, row.y - 0.34, "control", "A/A control (baseline twice)")
     _interval(axes, row.result.speedup, row.y, "candidate", "candidate, with interval")
 
@@ -114,8 +104,8 @@ def _interval(axes: "Axes", figure: Estimate, y: float, arm: str, label: str) ->
     if figure.low is not None and figure.high is not None:
         axes.plot([figure.low, figure.high], [y, y], color=colour, linewidth=3.5 if solid else 1.8, zorder=3,
                   solid_capstyle="butt")  # fmt: skip
-    axes.plot([figure.estimate], [y], marker, color=colour, markersize=8 if solid else 5, zorder=4, label=label,
-              markerfacecolor=colour if solid else style.PAPER)  # fmt: skip
+    axes.plot([figure.estimate], [y], marker, color=colour, markersize=8 if solid else 5, zorder=4,
+              label=label, markerfacecolor=colour if solid else style.PAPER)  # fmt: skip
 
 
 def _bounds(figure: Estimate) -> list[float]:

@@ -19,7 +19,8 @@ _ROW, _MARGIN = 38, 96
 def ecdf(samples: ScenarioSamples, *, width: int = 500, theme: style.Theme = "auto") -> bytes:
     """Share of operations at or below each latency, one step curve an arm, marks at p50, p95 and p99.
 
-    Where the candidate is so far from the baseline that one axis would flatten both, each has its own panel, not to one scale.
+    Where the candidate is so far from the baseline that one axis would flatten both, each has its own
+    panel and scale.
     """
     curves = _curves(samples)
     groups = _panels(curves)
@@ -27,11 +28,7 @@ def ecdf(samples: ScenarioSamples, *, width: int = 500, theme: style.Theme = "au
         panels = drawing.subplots(1, len(groups), sharey=True, squeeze=False)[0]
         for axes, group in zip(panels, groups, strict=True):
             _ecdf_panel(axes, group)
-            owner = (
-                "an operation"
-                if len(groups) == 1
-                else f"the {'candidate' if 'candidate' in group else 'baseline'}"
-            )
+            owner = "an operation" if len(groups) == 1 else f"the {'candidate' if 'candidate' in group else 'baseline'}"
             axes.set_xlabel(f"latency of {owner}")
         panels[0].set_yticks([0, 0.25, 0.5, 0.75, 0.95], ["0 %", "25 %", "p50", "75 %", "p95"])
         panels[0].set_ylim(0, 1.03)
@@ -74,19 +71,15 @@ def _ecdf_curve(axes: "Axes", arm: Arm, values: Sequence[float]) -> None:
               markersize=6, markerfacecolor=style.PAPER)  # fmt: skip
 
 
-def tail(
-    samples: ScenarioSamples, certified: float, *, width: int = 500, theme: style.Theme = "auto"
-) -> bytes:
-    """Latency at each percentile, the last ones spread out; a line marks the highest quantile that n certifies."""
+def tail(samples: ScenarioSamples, certified: float, *, width: int = 500, theme: style.Theme = "auto") -> bytes:
+    """Latency at each percentile, the last ones spread out; a line marks the highest that n certifies."""
     curves = _curves(samples)
     longest = max(len(values) for values in curves.values())
     with style.figure(width, 360) as drawing:
         axes = drawing.add_subplot()
         for arm, values in curves.items():
             shares, heights = _tail_points(values)
-            axes.plot(
-                shares, heights, style.ARM_LINES[arm], color=style.ARM_COLOURS[arm], linewidth=2, label=arm
-            )
+            axes.plot(shares, heights, style.ARM_LINES[arm], color=style.ARM_COLOURS[arm], linewidth=2, label=arm)
         _tail_frame(axes, curves, certified, longest)
         drawing.legend(loc="outside lower center", ncols=2)
         return style.svg(drawing, theme)

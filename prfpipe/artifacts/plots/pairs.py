@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def paired(samples: ScenarioSamples, *, width: int = 500, theme: style.Theme = "auto") -> bytes:
-    """Above: each invocation's median latency by arm. Below: its distance from that arm's own median, in percent."""
+    """Above: each invocation's median latency. Below: its distance from the arm's own median, in percent."""
     medians = {arm: values for arm in ARMS if (values := samples.medians(arm))}
     with style.figure(width, 420) as drawing:
         above, below = drawing.subplots(2, 1, sharex=True, height_ratios=(2, 3))
@@ -29,8 +29,8 @@ def paired(samples: ScenarioSamples, *, width: int = 500, theme: style.Theme = "
 
 def _line(axes: "Axes", arm: Arm, values: list[float]) -> None:
     hollow = arm == "control"
-    axes.plot(range(1, len(values) + 1), values, style.ARM_LINES[arm], marker=style.ARM_MARKERS[arm], linewidth=1.2,
-              markersize=4.5, color=style.ARM_COLOURS[arm], label=arm,
+    axes.plot(range(1, len(values) + 1), values, style.ARM_LINES[arm], marker=style.ARM_MARKERS[arm],
+              linewidth=1.2, markersize=4.5, color=style.ARM_COLOURS[arm], label=arm,
               markerfacecolor=style.PAPER if hollow else style.ARM_COLOURS[arm])  # fmt: skip
 
 

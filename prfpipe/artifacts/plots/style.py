@@ -1,7 +1,7 @@
 """How all plots look, in light and dark, and how a figure becomes SVG bytes.
 
-Text stays text, so that it is small and uses the reader's font; layout is by DejaVu Sans, which is wider than the
-fonts it is replaced with, so that nothing grows into its neighbour.
+Text stays text, so that it is small and uses the reader's font; layout is by DejaVu Sans, which is wider than
+the fonts it is replaced with, so that nothing grows into its neighbour.
 """
 
 import io
@@ -76,7 +76,7 @@ _READERS_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans'"
 
 @contextmanager
 def figure(width: int, height: int) -> Iterator["Figure"]:
-    """A figure of `width` x `height` CSS pixels in the house style, whatever the person's matplotlibrc says."""
+    """A figure of `width` x `height` CSS pixels in the house style, whatever a matplotlibrc says."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -98,7 +98,7 @@ def svg(drawing: "Figure", theme: Theme) -> bytes:
 
 
 def duration_axis(axes: "Axes", which: Which, values: Sequence[float], *, ticks: int = 5) -> None:
-    """Ticks of an axis of nanoseconds as 200 µs, 1 ms, ...; logarithmic where the values span more than 4x."""
+    """Ticks of nanoseconds as 200 µs, 1 ms, ...; logarithmic where the values span more than 4x."""
     wide = _spans(values) > _LOG_SPAN
     _set_axis(axes, which, _short_duration, wide=wide, log=wide, ticks=ticks, subs=_subs(values))
 
