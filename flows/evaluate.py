@@ -52,7 +52,12 @@ def evaluate_lever(
     found = find_lever(lever, settings.levers)
     outcome = _loop(found, Options(effort, command_line(), accept_noise), settings, resume)
     verdict = outcome.verdict
-    return {"run_id": verdict.run_id, "verdict": verdict.verdict, "claim": verdict.claim, "bundle": outcome.bundle}
+    return {
+        "run_id": verdict.run_id,
+        "verdict": verdict.verdict,
+        "claim": verdict.claim,
+        "bundle": outcome.bundle,
+    }
 
 
 @flow(name="evaluate-lever-folder", flow_run_name="{lever.spec.id}-{options.effort}", validate_parameters=False)

@@ -53,9 +53,7 @@ class _Subject(Record):
 
 
 class _Statement(Record):
-    model_config = ConfigDict(
-        frozen=True, strict=True, extra="forbid", allow_inf_nan=False, validate_by_name=True
-    )
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False, validate_by_name=True)
 
     type: Literal["https://in-toto.io/Statement/v1"] = Field(alias="_type")
     subject: tuple[_Subject, ...] = Field(min_length=1)
@@ -96,9 +94,7 @@ def make_statement(files: Mapping[str, FileDigest], plan: Plan, verdict: Verdict
     return canonical_json({"payload": text, "payloadType": PAYLOAD_TYPE, "signatures": []})
 
 
-def predicate_for(
-    files: Mapping[str, FileDigest], plan: Plan, verdict: Verdict, created_at: str
-) -> Predicate:
+def predicate_for(files: Mapping[str, FileDigest], plan: Plan, verdict: Verdict, created_at: str) -> Predicate:
     """The one predicate that these files allow."""
     return Predicate(
         run_id=plan.run_id,
@@ -128,9 +124,7 @@ def read_statement(data: bytes) -> Statement:
     if problem := _names_problem(names, statement.predicate.sizes):
         raise _problem(problem)
     sizes = statement.predicate.sizes
-    files = {
-        item.name: FileDigest(sha256=item.digest.sha256, size=sizes[item.name]) for item in statement.subject
-    }
+    files = {item.name: FileDigest(sha256=item.digest.sha256, size=sizes[item.name]) for item in statement.subject}
     return Statement(files=files, predicate=statement.predicate)
 
 

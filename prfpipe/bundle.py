@@ -66,15 +66,11 @@ class RunFolder:
             ResumeError: there is no such run, or it is finished: its statement is written.
         """
         if not path.is_dir():
-            raise ResumeError(
-                f"{path}: no such run", hint="`--resume` takes the id of a run in the work folder."
-            )
+            raise ResumeError(f"{path}: no such run", hint="`--resume` takes the id of a run in the work folder.")
         folder = cls(path)
         if folder.sealed:
             folder.close()
-            raise ResumeError(
-                f"{path} is finished and sealed", hint="Nothing to resume; `prfpipe audit` checks it."
-            )
+            raise ResumeError(f"{path} is finished and sealed", hint="Nothing to resume; `prfpipe audit` checks it.")
         return folder
 
     def __enter__(self) -> Self:
@@ -104,9 +100,7 @@ class RunFolder:
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise BundleError(
-                f"{name}: {error.strerror}", hint="Move it away: it is not prfpipe's."
-            ) from error
+            raise BundleError(f"{name}: {error.strerror}", hint="Move it away: it is not prfpipe's.") from error
         return True
 
     def write(self, name: str, data: bytes) -> FileDigest:
@@ -117,9 +111,7 @@ class RunFolder:
         """
         self._refuse_sealed(name)
         if len(data) > disk.MAX_FILE_BYTES:
-            raise BundleError(
-                f"{name}: {len(data)} bytes, at most {disk.MAX_FILE_BYTES}", hint="Record less."
-            )
+            raise BundleError(f"{name}: {len(data)} bytes, at most {disk.MAX_FILE_BYTES}", hint="Record less.")
         with disk_errors(str(self.path / name)):
             disk.write_new(self._root, check_name(name), data)
         return FileDigest(sha256=sha256_hex(data), size=len(data))

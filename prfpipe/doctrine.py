@@ -198,9 +198,7 @@ ARTIFACTS: tuple[Artifact, ...] = (
             "git commit",
         ),
     ),
-    Artifact(
-        "ART-02", "Profile artifacts", ("flamegraph", "top-10 hotspots in percent", "allocation profile")
-    ),
+    Artifact("ART-02", "Profile artifacts", ("flamegraph", "top-10 hotspots in percent", "allocation profile")),
     Artifact(
         "ART-03",
         "Before/after comparison",

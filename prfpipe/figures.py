@@ -44,7 +44,13 @@ def _baseline_result(plan: Plan, samples: SampleSet, schedule: Schedule) -> Base
 
 
 def scenario_result(
-    plan: Plan, schedule: Schedule, invocations: Sequence[Invocation], *, looks: int, count: int, confidence: float
+    plan: Plan,
+    schedule: Schedule,
+    invocations: Sequence[Invocation],
+    *,
+    looks: int,
+    count: int,
+    confidence: float,
 ) -> ScenarioResult:
     """All figures of one scenario at one critical count (`stats.critical_counts`)."""
     speedup = stats.location(gains_of(invocations, "baseline", "candidate", latency(P50)), count)

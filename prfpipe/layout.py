@@ -62,9 +62,7 @@ VARIANTS: tuple[Literal["baseline", "candidate"], ...] = ("baseline", "candidate
 
 MAX_NAME_CHARACTERS = 200
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", re.ASCII)
-_HINT = (
-    "The file was not written by this version of prfpipe, or was changed afterwards; fetch the bundle again."
-)
+_HINT = "The file was not written by this version of prfpipe, or was changed afterwards; fetch the bundle again."
 
 R = TypeVar("R", bound=Record)
 Files = Mapping[str, bytes]
@@ -121,9 +119,7 @@ def first_problem(error: ValidationError) -> str:
 
 def _load(model: type[R], files: Files, name: str) -> R:
     if name not in files:
-        raise BundleError(
-            f"{name} is missing", hint="The bundle is not complete: fetch it again, or resume the run."
-        )
+        raise BundleError(f"{name} is missing", hint="The bundle is not complete: fetch it again, or resume the run.")
     return decode(model, files[name], name)
 
 

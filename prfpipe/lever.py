@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -70,7 +71,7 @@ def list_levers(levers: Path) -> list[Lever]:
         LeverError: one of them is not valid, or two have the same id.
     """
     found = sorted((load_lever(path.parent) for path in levers.glob(f"*/{FILE_NAME}")), key=lambda item: item.spec.id)
-    for one, other in zip(found, found[1:], strict=False):
+    for one, other in pairwise(found):
         if one.spec.id == other.spec.id:
             raise LeverError(f"{one.root} and {other.root} are both {one.spec.id}", hint="Give one another id.")
     return found
@@ -137,7 +138,6 @@ def _construct(node: Node, where: tuple[str | int, ...], lines: Lines, path: Pat
         return _construct_mapping(node, where, lines, path)
     if isinstance(node, SequenceNode):
         return [_construct(item, (*where, i), lines, path) for i, item in enumerate(node.value)]
-    assert isinstance(node, ScalarNode)
     try:
         return yaml.SafeLoader("").construct_object(node)
     except (ValueError, yaml.YAMLError) as error:
@@ -222,11 +222,15 @@ def _check_scenarios(spec: LeverSpec, lines: Lines, path: Path) -> None:
     line = _line(("scenarios",), lines)
     primaries = [scenario.name for scenario in spec.scenarios if scenario.primary]
     if len(primaries) != 1:
-        raise LeverError(f"{path}:{line}: scenarios: exactly one must be `primary: true`, found {primaries}", hint=_HINT)
+        raise LeverError(
+            f"{path}:{line}: scenarios: exactly one must be `primary: true`, found {primaries}", hint=_HINT
+        )
     for scenario in spec.scenarios:
         if not _SCENARIO_NAME.fullmatch(scenario.name):
             where = _line(("scenarios", scenario.name), lines)
-            raise LeverError(f"{path}:{where}: scenario name {scenario.name!r}: use a-z, 0-9, '-', '.', '_'", hint=_HINT)
+            raise LeverError(
+                f"{path}:{where}: scenario name {scenario.name!r}: use a-z, 0-9, '-', '.', '_'", hint=_HINT
+            )
     low, high = spec.expected_speedup
     if not 1 <= low <= high:
         where = _line(("expected_speedup",), lines)

@@ -56,7 +56,11 @@ def workload_for(bench: Bench, scenario: Scenario) -> Iterator[Workload]:
 
 
 def measure(
-    bench: Bench, scenario: Scenario, schedule: Schedule, seed: int, enough: Callable[[list[Invocation]], bool]
+    bench: Bench,
+    scenario: Scenario,
+    schedule: Schedule,
+    seed: int,
+    enough: Callable[[list[Invocation]], bool],
 ) -> Iterator[Invocation]:
     """Measure one scenario, an invocation at a time, until `enough` says so of what has been measured.
 
@@ -85,7 +89,7 @@ def choose_schedule(bench: Bench, scenario: Scenario, seed: int) -> Schedule:
     """Pilot: run the baseline alone for a few operations and cut the scenario into blocks of about 2 ms."""
     with workload_for(bench, scenario) as workload, ExitStack() as stack:
         workload.stream(derive_seed(seed, scenario.name, -1))
-        session = _Session(bench, scenario, workload, random.Random(0), stack)  # noqa: S311 - not for secrets
+        session = _Session(bench, scenario, workload, random.Random(0), stack)
         arm = session.start(bench.arms[0], workload.next(scenario.warmup))
         count, total = 1, 0
         while not workload.prepares and total < BLOCK_NS and count < MAX_SAMPLES:
@@ -115,7 +119,7 @@ def _invoke(
     seed: int,
     start_ns: int,
 ) -> Invocation:
-    rng = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+    rng = random.Random(seed)
     started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
     workload.stream(seed)
     order = rng.sample(bench.arms, len(bench.arms))

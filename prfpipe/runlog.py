@@ -111,9 +111,7 @@ class RunLog:
         note: str = "",
     ) -> None:
         if self._file is None or self._folder.sealed:
-            raise BundleError(
-                f"{stage}: the run is sealed", hint="Evidence does not change: start a new run."
-            )
+            raise BundleError(f"{stage}: the run is sealed", hint="Evidence does not change: start a new run.")
         step = Step(
             seq=len(self._steps),
             previous=self._last,
@@ -142,9 +140,7 @@ class RunLog:
 
 def claims(steps: list[Step] | tuple[Step, ...]) -> dict[str, FileDigest]:
     """Every file that a finished stage left, by name."""
-    return {
-        name: digest for step in steps if step.status == "finished" for name, digest in step.files.items()
-    }
+    return {name: digest for step in steps if step.status == "finished" for name, digest in step.files.items()}
 
 
 def read_steps(text: bytes, run_id: str, source: str = RUNLOG) -> tuple[Step, ...]:
@@ -186,9 +182,7 @@ def _step_problem(step: Step, before: list[Step]) -> str | None:
     done = [earlier.stage for earlier in before if earlier.status == "finished"]
     if done and step.stage.rank <= done[-1].rank:
         return f"stage {step.stage} after stage {done[-1]} was finished"
-    if step.status != "started" and (
-        not before or before[-1].stage != step.stage or before[-1].status != "started"
-    ):
+    if step.status != "started" and (not before or before[-1].stage != step.stage or before[-1].status != "started"):
         return f"stage {step.stage} {step.status} without having been started"
     if twice := claims(before).keys() & step.files.keys():
         return f"{min(twice)} was left by an earlier stage already"

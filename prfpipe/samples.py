@@ -211,9 +211,7 @@ def _shape_problem(found: Invocation, schedule: Schedule) -> str | None:
     for arm, samples in found.arms.items():
         shape = (len(samples.samples_ns), len(samples.wall_ns), len(samples.cpu_ns))
         if shape != (schedule.block * schedule.rounds, schedule.rounds, schedule.rounds):
-            return (
-                f"invocation {found.index}: {arm} has {shape} samples and blocks, not what the schedule says"
-            )
+            return f"invocation {found.index}: {arm} has {shape} samples and blocks, not what the schedule says"
     return None
 
 

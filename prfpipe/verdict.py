@@ -105,9 +105,7 @@ def scenario_results(plan: Plan, samples: SampleSet) -> tuple[ScenarioResult, ..
             looks, count = 1, figures.single_look(plan, len(invocations))[0]
         confidence = float(1 - stats.exact(plan.rule.alpha))
         results.append(
-            figures.scenario_result(
-                plan, schedule, invocations, looks=looks, count=count, confidence=confidence
-            )
+            figures.scenario_result(plan, schedule, invocations, looks=looks, count=count, confidence=confidence)
         )
     return tuple(results)
 
@@ -200,7 +198,8 @@ def _proof_findings(proofs: Sequence[ProofRecord], tree: TreeRecord) -> Iterator
             yield _reject("tree-differs", f"stage {stage} looked at another tree than the one that was measured")
     if tree.outside_path:
         yield _reject(
-            "outside-path", f"files outside of the declared optimized path change: {', '.join(tree.outside_path)}"
+            "outside-path",
+            f"files outside of the declared optimized path change: {', '.join(tree.outside_path)}",
         )
 
 
@@ -250,12 +249,14 @@ def _control_findings(primary: ScenarioResult) -> Iterator[Finding]:
         return
     if control.low > 1 or control.high < 1:
         yield _undecided(
-            "control-significant", f"two copies of the baseline differ: {interval_text(control)}; this run is biased"
+            "control-significant",
+            f"two copies of the baseline differ: {interval_text(control)}; this run is biased",
         )
     floor = max(stats.exact(control.high), 1 / stats.exact(control.low))
     if 1 < stats.exact(speedup.low) <= floor:
         yield _undecided(
-            "within-noise", f"the gain {interval_text(speedup)} is not above the A/A control {interval_text(control)}"
+            "within-noise",
+            f"the gain {interval_text(speedup)} is not above the A/A control {interval_text(control)}",
         )
 
 

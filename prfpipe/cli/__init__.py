@@ -17,7 +17,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     from prfpipe.errors import PrfpipeError
 
     try:
-        return arguments.command(arguments)
+        return int(arguments.command(arguments))
     except PrfpipeError as error:
         from prfpipe.cli.output import say_failure
 

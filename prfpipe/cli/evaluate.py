@@ -26,7 +26,8 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(document(outcome))
     else:
-        print_text(f"\n{verdict_table(outcome.verdict)}\n\nbundle  {outcome.bundle}\nreport  {outcome.report}")
+        table = verdict_table(outcome.verdict, lever.spec.expected_speedup)
+        print_text(f"\n{table}\n\nbundle  {outcome.bundle}\nreport  {outcome.report}")
     return EXIT_CODES[outcome.verdict.verdict]
 
 
@@ -35,7 +36,8 @@ def _evaluate(arguments: argparse.Namespace, lever: Lever, options: Options, set
     try:
         if arguments.inline:
             return evaluate(lever, options, settings, progress, arguments.resume)
-        return _flow().run(lever, options, settings, arguments.resume)
+        outcome: Outcome = _flow().run(lever, options, settings, arguments.resume)
+        return outcome
     finally:
         progress.finish()
 
@@ -81,4 +83,3 @@ def _scenario(result: ScenarioResult) -> dict[str, Any]:
         "baseline": result.arms["baseline"].model_dump(),
         "candidate": result.arms["candidate"].model_dump(),
     }
-

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 Command = Callable[[argparse.Namespace], int]
 
-_EXIT_CODES = """exit codes: 0 adopt or pass, 1 reject, 2 bad input or usage, 3 undecided, 4 tool or infrastructure failure
+_EXIT_CODES = """exit codes:
+  0 adopt or pass, 1 reject, 2 bad input or usage, 3 undecided, 4 tool or infrastructure failure
 
 settings: PRFPIPE_STORE, PRFPIPE_RUNS, PRFPIPE_LEVERS, PRFPIPE_SUBJECT_TIMEOUT_SECONDS, PRFPIPE_NOISE_LIMIT_PERCENT
 """
@@ -45,7 +46,7 @@ class _Version(argparse.Action):
         parser.exit(message=f"prfpipe {version('prfpipe')}\n")
 
 
-_Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse gives this type no public name
+_Commands = argparse._SubParsersAction
 
 
 def _evaluate(commands: "_Commands[argparse.ArgumentParser]") -> None:
@@ -60,7 +61,10 @@ def _evaluate(commands: "_Commands[argparse.ArgumentParser]") -> None:
     )
     parser.add_argument("lever", metavar="LEVER", help="id of a lever under ./levers, or the path of a lever folder")
     parser.add_argument(
-        "--effort", choices=["quick", "standard", "rigorous"], default="quick", help="about 1, 3 or 15 min of measuring"
+        "--effort",
+        choices=["quick", "standard", "rigorous"],
+        default="quick",
+        help="about 1, 3 or 15 min of measuring",
     )
     parser.add_argument("--inline", action="store_true", help="run the same stages without Prefect")
     parser.add_argument("--resume", metavar="RUN_ID", help="go on with a run that was interrupted")

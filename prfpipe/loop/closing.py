@@ -9,6 +9,7 @@ from prfpipe.artifacts.report import report
 from prfpipe.attest import make_statement, read_statement
 from prfpipe.digests import sha256_hex
 from prfpipe.doctrine import Stage
+from prfpipe.errors import BundleError
 from prfpipe.events import LogSink, emit_all, events_bytes, events_for
 from prfpipe.loop.context import RunContext
 from prfpipe.models import ProfileDiff, Verdict
@@ -45,7 +46,8 @@ def gather(context: RunContext) -> Evidence:
         for stage in (Stage.BASELINE, Stage.REPROFILE)
     }
     proofs, profiles, tree = layout.read_proofs(files), layout.read_profiles(files), layout.read_tree(files)
-    assert tree is not None, "stage implement has finished"
+    if tree is None:
+        raise BundleError(f"{layout.TREE} is missing", hint="Resume the run: stage implement writes it.")
     verdict = decide_verdict(context.plan, samples[Stage.REPROFILE], proofs, profiles, tree)
     by_stage = {proof.stage: proof for proof in proofs}
     svgs = {
@@ -85,9 +87,7 @@ def archive(context: RunContext, runlog: RunLog, store_url: str) -> str:
     def tell(name: str, done: int, total: int) -> None:
         context.progress.say(f"archive: {name}", done=done / max(total, 1))
 
-    return put_bundle(
-        open_store(store_url), folder.path, context.plan.lever.id, context.plan.run_id, manifest, tell
-    )
+    return put_bundle(open_store(store_url), folder.path, context.plan.lever.id, context.plan.run_id, manifest, tell)
 
 
 def verdict_of(context: RunContext) -> Verdict:

@@ -23,9 +23,7 @@ class Outcome:
     wall_seconds: float
 
 
-def open_run(
-    lever: Lever, options: Options, settings: Settings, progress: Progress, resume: str | None = None
-) -> Run:
+def open_run(lever: Lever, options: Options, settings: Settings, progress: Progress, resume: str | None = None) -> Run:
     """A new run, or the one to resume."""
     if resume is None:
         return Run.start(lever, options, settings, progress)

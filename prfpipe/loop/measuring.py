@@ -71,7 +71,9 @@ def _measured(context: RunContext, bench: Bench, scenario: Scenario, schedule: S
         elapsed, done = invocation.elapsed_ns / _NS, invocation.index + 1
         total = max(seconds, elapsed / done * at_least)
         context.progress.say(
-            f"re-profile: {scenario.name}, {done} invocations", done=elapsed / total, remaining=total - elapsed
+            f"re-profile: {scenario.name}, {done} invocations",
+            done=elapsed / total,
+            remaining=total - elapsed,
         )
 
 

@@ -16,7 +16,9 @@ def answer_once(lever: Lever, scratch: Path, *, timeout: float) -> dict[str, boo
     Raises:
         SubjectError: a variant or the workload fails; the message says how.
     """
-    return {scenario.name: _agree(lever, scenario, scratch / scenario.name, timeout) for scenario in lever.spec.scenarios}
+    return {
+        scenario.name: _agree(lever, scenario, scratch / scenario.name, timeout) for scenario in lever.spec.scenarios
+    }
 
 
 def _agree(lever: Lever, scenario: Scenario, scratch: Path, timeout: float) -> bool:
@@ -31,7 +33,12 @@ def _agree(lever: Lever, scenario: Scenario, scratch: Path, timeout: float) -> b
 
 
 def _answer(
-    lever: Lever, scenario: Scenario, variant: VariantName, workdir: Path, workload: Workload, operation: object
+    lever: Lever,
+    scenario: Scenario,
+    variant: VariantName,
+    workdir: Path,
+    workload: Workload,
+    operation: object,
 ) -> list[str]:
     workdir.mkdir()
     workload.prepare(operation, workdir)

@@ -124,5 +124,3 @@ def _restore(context: RunContext, folder: Path) -> None:
 
 def _profile_output(context: RunContext, name: str) -> Path:
     return context.work(Stage.PROFILE) / "out" / name
-
-

@@ -90,7 +90,8 @@ class Child:
                 )
         except OSError as error:
             raise SubjectStartError(
-                f"{self.launch.name} cannot be started: {error}", hint=f"Try it by hand: {self.launch.argv[0]}"
+                f"{self.launch.name} cannot be started: {error}",
+                hint=f"Try it by hand: {self.launch.argv[0]}",
             ) from error
 
     def __exit__(
@@ -170,7 +171,8 @@ class Subject(Child):
         answer = self.ask(message, "ready")
         if answer.get("protocol") != PROTOCOL:
             raise SubjectProtocolError(
-                f"{self.launch.name} speaks protocol {answer.get('protocol')!r}", hint=f"It must speak {PROTOCOL}."
+                f"{self.launch.name} speaks protocol {answer.get('protocol')!r}",
+                hint=f"It must speak {PROTOCOL}.",
             )
 
     def run(self, operations: Sequence[object], group: int = 1) -> Block:
@@ -204,14 +206,15 @@ class Subject(Child):
         """
         results = self.channel.parse(block.results, "results").get("results")
         if not isinstance(results, list):
-            raise SubjectProtocolError(f"{self.launch.name} sent no list of results", hint="See docs/subject-protocol.md.")
+            raise SubjectProtocolError(
+                f"{self.launch.name} sent no list of results", hint="See docs/subject-protocol.md."
+            )
         return results
 
     @property
     def cold_start_ns(self) -> int:
-        """From spawn to the first answered operation, by the parent's clock."""
-        assert self._first_answer_ns is not None, "no operation has been answered yet"
-        return self._first_answer_ns - self.spawned_ns
+        """From spawn to the first answered operation, by the parent's clock; 0 before there is one."""
+        return (self._first_answer_ns or self.spawned_ns) - self.spawned_ns
 
     def settle(self) -> None:
         """Tell the subject that its warm-up is over."""

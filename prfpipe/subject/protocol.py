@@ -112,7 +112,8 @@ class Channel:
 
     def _gone(self) -> SubjectCrashError:
         return SubjectCrashError(
-            f"{self._name} went away without an answer", hint="Run it alone with `prfpipe check` and read its stderr."
+            f"{self._name} went away without an answer",
+            hint="Run it alone with `prfpipe check` and read its stderr.",
         )
 
     def _protocol_error(self, what: str) -> SubjectProtocolError:
@@ -122,7 +123,9 @@ class Channel:
         stage, error = str(message.get("stage", "?")), str(message.get("error", "?"))
         trace = str(message.get("trace", "")).strip().splitlines()
         where = next((line.strip() for line in reversed(trace) if line.lstrip().startswith("File ")), "")
-        hint = "Install what is missing and list it under `requires`." if "ModuleNotFoundError" in error else (
-            f"Last frame: {where}" if where else "Fix the subject; its own message is above."
+        hint = (
+            "Install what is missing and list it under `requires`."
+            if "ModuleNotFoundError" in error
+            else (f"Last frame: {where}" if where else "Fix the subject; its own message is above.")
         )
         return SubjectCrashError(f"{self._name} failed in {stage}: {error}", hint=hint)

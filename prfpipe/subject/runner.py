@@ -14,43 +14,49 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
 # Bound before any code of the lever is loaded: replacing time.perf_counter_ns later changes nothing here.
 from time import perf_counter_ns as now
+from types import ModuleType
+from typing import Any, BinaryIO
 
 PROTOCOL = 1
 
+Message = dict[str, Any]
 
-class Failure(Exception):
+
+class LeverCodeError(Exception):
     """Code of the lever failed; `stage` says where."""
 
-    def __init__(self, stage, error):
+    def __init__(self, stage: str, error: BaseException) -> None:
         super().__init__(str(error))
         self.stage = stage
         self.error = error
 
 
-def load_module(file, tree):
+def load_module(file: str, tree: str) -> ModuleType:
     """Import FILE (relative to TREE) with TREE first on sys.path."""
     sys.path.insert(0, str(tree))
     path = Path(tree, file)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None or not path.is_file():
-        raise Failure("import", FileNotFoundError(f"{file} is not a Python file in {tree}"))
+        raise LeverCodeError("import", FileNotFoundError(f"{file} is not a Python file in {tree}"))
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     try:
         spec.loader.exec_module(module)
     except BaseException as error:
-        raise Failure("import", error) from error
+        raise LeverCodeError("import", error) from error
     return module
 
 
-def timed_block(operate, groups):
+def timed_block(operate: Callable[[Any], Any], groups: list[list[Any]]) -> tuple[list[int], list[Any]]:
     """Run groups of operations; one duration a group. Profiles keep only what runs below this frame."""
-    durations, results = [], []
+    durations: list[int] = []
+    results: list[Any] = []
     for group in groups:
         start = now()
         outcome = [operate(operation) for operation in group]
@@ -62,43 +68,49 @@ def timed_block(operate, groups):
 class SubjectServer:
     """Answers hello, load, run, results and close for one `class Subject`."""
 
-    def __init__(self, file, tree):
+    def __init__(self, file: str, tree: str) -> None:
         self.file, self.tree = file, tree
-        self.subject = None
-        self.groups, self.found = [], []
+        self.subject: Any = None
+        self.groups: list[list[Any]] = []
+        self.found: list[Any] = []
 
-    def hello(self, message):
+    def hello(self, message: Message) -> Message:
+        """Import the variant and make its subject."""
         module = load_module(self.file, self.tree)
         try:
             self.subject = module.Subject(message["params"], Path(message["workdir"]))
         except BaseException as error:
-            raise Failure("init", error) from error
+            raise LeverCodeError("init", error) from error
         return {"type": "ready", "protocol": PROTOCOL}
 
-    def load(self, message):
+    def load(self, message: Message) -> Message:
+        """Take the operations of the next block, cut into groups."""
         operations, size = message["operations"], message["group"]
         self.groups = [operations[at : at + size] for at in range(0, len(operations), size)]
         return {"type": "loaded"}
 
-    def run(self, message):
+    def run(self, message: Message) -> Message:
+        """Answer the loaded operations, timed."""
         try:
             durations, self.found = timed_block(self.subject.operate, self.groups)
         except BaseException as error:
-            raise Failure("operate", error) from error
+            raise LeverCodeError("operate", error) from error
         self.groups = []
         return {"type": "timed", "durations_ns": durations}
 
-    def results(self, message):
+    def results(self, message: Message) -> Message:
+        """Hand over the results of the last block."""
         found, self.found = self.found, []
         return {"type": "results", "results": found}
 
-    def settle(self, message):
+    def settle(self, message: Message) -> Message:
         """After the warm-up: what lives now is not scanned by the collector again during timed blocks."""
         gc.collect()
         gc.freeze()
         return {"type": "settled"}
 
-    def close(self, message):
+    def close(self, message: Message) -> Message:
+        """End in good order; say which files of the tree were loaded."""
         if hasattr(self.subject, "close"):
             self.subject.close()
         return {"type": "closed", "files": loaded_files(self.tree)}
@@ -107,84 +119,105 @@ class SubjectServer:
 class WorkloadServer:
     """Answers for a lever's workload.py: operations, preparation, canonical results, edge cases."""
 
-    def __init__(self, file, tree):
+    def __init__(self, file: str, tree: str) -> None:
         self.file, self.tree = file, tree
-        self.module = self.params = self.stream = None
+        self.module: Any = None
+        self.params: dict[str, Any] = {}
+        self.stream: Iterator[Any] = iter(())
 
-    def hello(self, message):
+    def hello(self, message: Message) -> Message:
+        """Import workload.py for one set of parameters."""
         self.module = load_module(self.file, self.tree)
         self.params = message["params"]
         return {"type": "ready", "protocol": PROTOCOL, "prepares": hasattr(self.module, "prepare")}
 
-    def stream_from(self, message):
+    def stream_from(self, message: Message) -> Message:
+        """Start a fresh stream of operations."""
         self.stream = iter(self._call("operations", self.params, message["seed"]))
         return {"type": "streaming"}
 
-    def next(self, message):
+    def next(self, message: Message) -> Message:
+        """The next operations of the stream."""
         try:
             return {"type": "operations", "operations": list(islice(self.stream, message["count"]))}
         except Exception as error:
-            raise Failure("operations", error) from error
+            raise LeverCodeError("operations", error) from error
 
-    def prepare(self, message):
+    def prepare(self, message: Message) -> Message:
+        """Put the world as an operation needs it."""
         params = message.get("params", self.params)
         self._call("prepare", message["operation"], params, Path(message["workdir"]))
         return {"type": "prepared"}
 
-    def canonical(self, message):
+    def canonical(self, message: Message) -> Message:
+        """What the oracle compares: digests, or texts for people."""
         found = [self._call("canonical", result) for result in message["results"]]
         if not all(isinstance(item, bytes) for item in found):
-            raise Failure("canonical", TypeError("canonical() must return bytes"))
+            raise LeverCodeError("canonical", TypeError("canonical() must return bytes"))
         if message.get("text"):
-            return {"type": "canonical", "texts": [item.decode("utf-8", "backslashreplace") for item in found]}
+            return {
+                "type": "canonical",
+                "texts": [item.decode("utf-8", "backslashreplace") for item in found],
+            }
         return {"type": "canonical", "sha256": [hashlib.sha256(item).hexdigest() for item in found]}
 
-    def edge_cases(self, message):
+    def edge_cases(self, message: Message) -> Message:
+        """Every edge case with its operations."""
         cases = [[name, list(operations)] for name, operations in self._call("edge_cases", self.params)]
         return {"type": "edge_cases", "cases": cases}
 
-    def close(self, message):
+    def close(self, message: Message) -> Message:
+        """End in good order."""
         return {"type": "closed", "files": loaded_files(self.tree)}
 
-    def _call(self, name, *arguments):
+    def _call(self, name: str, *arguments: Any) -> Any:
         try:
             return getattr(self.module, name)(*arguments)
         except Exception as error:
-            raise Failure(name, error) from error
+            raise LeverCodeError(name, error) from error
 
 
-def loaded_files(tree):
+def loaded_files(tree: str) -> list[str]:
     """Files of TREE that this process has imported, relative and sorted."""
     root = os.path.realpath(tree) + os.sep
-    paths = {os.path.realpath(m.__file__) for m in list(sys.modules.values()) if getattr(m, "__file__", None)}
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    paths = {os.path.realpath(file) for file in files if file}
     return sorted(path[len(root) :] for path in paths if path.startswith(root))
 
 
-def describe(failure):
+def describe(failure: LeverCodeError) -> Message:
+    """The error message that the parent turns into an exception."""
     error = failure.error
-    trace = "".join(traceback.format_exception(error))
-    return {"type": "error", "stage": failure.stage, "error": f"{type(error).__name__}: {error}", "trace": trace[-4000:]}
+    trace = "".join(traceback.format_exception(error))[-4000:]
+    return {
+        "type": "error",
+        "stage": failure.stage,
+        "error": f"{type(error).__name__}: {error}",
+        "trace": trace,
+    }
 
 
-def serve(server, incoming, outgoing):
+def serve(server: SubjectServer | WorkloadServer, incoming: Iterable[bytes], outgoing: BinaryIO) -> None:
+    """Answer messages until `close` or end of file."""
     for line in incoming:
         message = json.loads(line)
         try:
             answer = getattr(server, message["type"])(message)
             encoded = json.dumps(answer, allow_nan=False)
-        except Failure as failure:
+        except LeverCodeError as failure:
             encoded = json.dumps(describe(failure))
         except (TypeError, ValueError) as error:
-            encoded = json.dumps(describe(Failure("result", error)))
+            encoded = json.dumps(describe(LeverCodeError("result", error)))
         outgoing.write(encoded.encode() + b"\n")
         outgoing.flush()
         if message["type"] == "close":
             return
 
 
-def main():
+def main() -> None:
+    """Serve over the pipes that the environment names."""
     role, file, tree = sys.argv[1:4]
-    server = {"subject": SubjectServer, "workload": WorkloadServer}[role](file, tree)
+    server = SubjectServer(file, tree) if role == "subject" else WorkloadServer(file, tree)
     read_fd, write_fd = int(os.environ["PRFPIPE_READ_FD"]), int(os.environ["PRFPIPE_WRITE_FD"])
     with os.fdopen(read_fd, "rb") as incoming, os.fdopen(write_fd, "wb") as outgoing:
         serve(server, incoming, outgoing)

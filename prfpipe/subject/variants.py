@@ -21,7 +21,15 @@ VariantName = Literal["baseline", "candidate"]
 
 MAX_TREE_FILES = 5000
 _RUNNER = str(Path(__file__).with_name("runner.py"))
-_SKIPPED_FOLDERS = {"__pycache__", ".git", ".venv", "node_modules", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
+_SKIPPED_FOLDERS = {
+    "__pycache__",
+    ".git",
+    ".venv",
+    "node_modules",
+    ".pytest_cache",
+    ".mypy_cache",
+    ".ruff_cache",
+}
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
 
 

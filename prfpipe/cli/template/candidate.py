@@ -7,7 +7,7 @@ from pathlib import Path
 class Subject:
     """Counts the words of a text."""
 
-    def __init__(self, params: dict, workdir: Path) -> None:
+    def __init__(self, params: dict[str, object], workdir: Path) -> None:
         """`params` are those of the scenario; `workdir` is an empty folder of its own."""
 
     def operate(self, operation: str) -> dict[str, int]:

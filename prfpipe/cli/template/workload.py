@@ -4,12 +4,14 @@ import json
 import random
 from collections.abc import Iterable, Iterator
 
+_WORDS = [f"w{number}" for number in range(300)]
 
-def operations(params: dict, seed: int) -> Iterator[str]:
+
+def operations(params: dict[str, int], seed: int) -> Iterator[str]:
     """Endless, and never the same input twice within a run."""
     rng = random.Random(seed)
     while True:
-        yield " ".join(f"w{rng.randrange(300)}" for _ in range(params["words"]))
+        yield " ".join(rng.choices(_WORDS, k=params["words"]))
 
 
 def canonical(result: object) -> bytes:
@@ -17,7 +19,7 @@ def canonical(result: object) -> bytes:
     return json.dumps(result).encode()
 
 
-def edge_cases(params: dict) -> Iterable[tuple[str, list[str]]]:
+def edge_cases(params: dict[str, int]) -> Iterable[tuple[str, list[str]]]:
     """Named sequences of operations that reach every line of the optimized path."""
     yield "empty text", [""]
     yield "white space only", [" \t\n"]
