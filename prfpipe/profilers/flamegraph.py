@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape, quoteattr
 from zlib import crc32
 
 from prfpipe.profilers.differential import SCALE, Difference
-from prfpipe.profilers.frames import Frame, Stacks, Targets
+from prfpipe.profilers.frames import Frame, Stacks, Targets, printable
 
 WIDTH, MARGIN, ROW = 1200, 12, 18
 MAX_ROWS = 60
@@ -79,9 +79,7 @@ def differential(difference: Difference, *, title: str, subtitle: str) -> bytes:
     root = tree(difference.before, difference.after)
     scale = _INNER / max(sum(difference.before.values()), sum(difference.after.values()))
     panels = [
-        Panel(
-            f"{name}: {_share(weight(root))} of the baseline's time", root, scale, weight, _change, _describe
-        )
+        Panel(f"{name}: {_share(weight(root))} of the baseline's time", root, scale, weight, _change, _describe)
         for name, weight in (("baseline", _before), ("candidate", _after))
     ]
     legend = [("grew", _GREW), ("same", _NEUTRAL), ("shrank", _SHRANK)]
@@ -171,9 +169,10 @@ def _document(
     for panel in panels:
         top = _draw(panel, top, body) + 16
     size = f'viewBox="0 0 {WIDTH} {top}" width="{WIDTH}" height="{top}"'
+    name = quoteattr(printable(title))
     style = f'font-family="{_FONT}" font-size="11" fill="#22262b"'
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label={quoteattr(title)} {style}>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label={name} {style}>',
         f'<rect width="{WIDTH}" height="{top}" fill="#fdfcfa"/>',
         _text(MARGIN, 26, title, 'font-size="17" font-weight="700" font-family="system-ui, sans-serif"'),
         _text(MARGIN, 46, subtitle, 'font-size="12.5" fill="#5d6670" font-family="system-ui, sans-serif"'),
@@ -224,4 +223,4 @@ def _fit(frame: Frame, room: int) -> str:
 
 
 def _text(x: float, y: float, text: str, style: str = "") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}"{" " + style if style else ""}>{escape(text)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}"{" " + style if style else ""}>{escape(printable(text))}</text>'

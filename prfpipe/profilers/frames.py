@@ -49,13 +49,13 @@ def parse_label(label: str, short: Callable[[str], str] = str) -> Frame:
 
 def clean_frame(function: str, file: str) -> Frame:
     """A frame whose texts are printable and bounded and cannot be taken for the syntax of folded stacks."""
-    name = re.sub(r" +\(", "(", _clean(function))
-    return Frame(_head(name) or "<unknown>", _tail(_clean(file)))
+    name = re.sub(r" +\(", "(", printable(function).replace(";", ","))
+    return Frame(_head(name) or "<unknown>", _tail(printable(file).replace(";", ",")))
 
 
-def _clean(text: str) -> str:
-    """Control characters, bidirectional overrides, lone surrogates and the like become U+FFFD."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text.replace(";", ",")).strip()
+def printable(text: str) -> str:
+    """The text with control characters, bidirectional overrides, lone surrogates and the like as U+FFFD."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text).strip()
 
 
 def _head(name: str) -> str:

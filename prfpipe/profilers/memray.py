@@ -25,7 +25,7 @@ WANTED_NS = 1_000_000_000
 ENOUGH_BYTES = 8 * 1024 * 1024
 MAX_BYTES = 256 * 1024 * 1024
 TOP = 10
-_LZ4_MAGIC, _LZ4_END = b"\x04\x22\x4d\x18", b"\0\0\0\0"
+_LZ4_MAGIC = b"\x04\x22\x4d\x18"
 _HINT = "Is the disk full? Profile again; `python -m memray stats FILE` shows what memray makes of the file."
 _PLAIN = str.maketrans("<>&\"'`", "‹›＆”’’")
 """memray's page builds HTML from names in the browser: nothing in a name may be markup."""
@@ -75,10 +75,7 @@ class Memray:
 def _refuse_unusable(output: Path) -> None:
     try:
         size = output.stat().st_size
-        with output.open("rb") as stream:
-            head = stream.read(4)
-            stream.seek(max(0, size - 4))
-            tail = stream.read()
+        data = output.read_bytes() if size <= MAX_BYTES else b""
     except OSError as error:
         raise ProfilerError(f"{output.name}: memray left no output: {error}", hint=_HINT) from error
     if size == 0:
@@ -87,9 +84,22 @@ def _refuse_unusable(output: Path) -> None:
         raise ProfilerError(
             f"{output.name}: {size} bytes, at most {MAX_BYTES} are read", hint="Profile for a shorter time."
         )
-    # memray compresses when it ends in good order; its reader takes a cut file for a whole one.
-    if head != _LZ4_MAGIC or tail != _LZ4_END:
+    if not _whole_frame(data):
         raise ProfilerError(f"{output.name}: memray's output is cut or not memray's", hint=_HINT)
+
+
+def _whole_frame(data: bytes) -> bool:
+    """Whether this is one LZ4 frame from its first block to its end mark (LZ4 frame format 1.6).
+
+    memray compresses its output when it ends in good order, and its reader takes a cut frame for a whole one.
+    """
+    if data[:4] != _LZ4_MAGIC or len(data) < 7:
+        return False
+    flags = data[4]
+    at = 7 + (8 if flags & 0x08 else 0) + (4 if flags & 0x01 else 0)
+    while size := int.from_bytes(data[at : at + 4], "little") & 0x7FFFFFFF:
+        at += 4 + size + (4 if flags & 0x10 else 0)
+    return at + 4 + (4 if flags & 0x04 else 0) == len(data)
 
 
 @dataclass
@@ -114,9 +124,7 @@ def _summarize(run: Run) -> AllocationProfile:
 
 
 def _site(frame: Frame, tally: _Tally) -> AllocationSite:
-    return AllocationSite(
-        function=frame.function, file=frame.file, bytes=tally.bytes, allocations=tally.allocations
-    )
+    return AllocationSite(function=frame.function, file=frame.file, bytes=tally.bytes, allocations=tally.allocations)
 
 
 def _by_function(reader: "FileReader", paths: Paths) -> dict[Frame, _Tally]:
@@ -172,7 +180,7 @@ def _write_page(run: Run) -> None:
     reporter = FlameGraphReporter.from_snapshot(
         cast("list[AllocationRecord]", records), memory_records=memory, native_traces=False
     )
-    shown = replace(metadata, command_line=run.title.translate(_PLAIN))
+    shown = replace(metadata, command_line=f"{run.title}: the whole process at its peak".translate(_PLAIN))
     with (run.folder / "memory.html").open("w", encoding="utf-8") as page:
         reporter.render(page, shown, show_memory_leaks=False, merge_threads=True, inverted=False, no_web=True)
 

@@ -12,7 +12,7 @@ from prfpipe.errors import ProfilerError, SubjectError
 from prfpipe.models import AllocationProfile, CpuProfile, LeverSpec, ProfileDiff, ProfileRecord, PythonVariant
 from prfpipe.profilers import differential, folded
 from prfpipe.profilers.flamegraph import differential as differential_svg
-from prfpipe.profilers.frames import Targets, clean_frame
+from prfpipe.profilers.frames import Targets, printable
 from prfpipe.profilers.protocol import Profiler, Run
 from prfpipe.progress import Progress
 from prfpipe.subject.process import Launch, Subject, Workload
@@ -46,16 +46,14 @@ class Job:
     @property
     def title(self) -> str:
         """Lever, variant and scenario, for people."""
-        return clean_frame(f"{self.spec.id} {self.variant}, {self.spec.primary.name}", "").function
+        return printable(f"{self.spec.id} {self.variant}, {self.spec.primary.name}")
 
     @property
     def targets(self) -> Targets:
-        """The lever's targets, with the baseline's file standing for the variant's, or all of its own file."""
+        """The lever's targets, the baseline's file standing for the variant's; or all of its own file."""
         own, baseline = own_file(self.spec, self.variant) or "", own_file(self.spec, "baseline")
         entries = [entry.partition(":") for entry in _targets(self.spec, own).entries]
-        return Targets(
-            tuple((own if file == baseline else file) + colon + name for file, colon, name in entries)
-        )
+        return Targets(tuple((own if file == baseline else file) + colon + name for file, colon, name in entries))
 
 
 def profile_variant(job: Job, progress: Progress) -> ProfileRecord:
@@ -211,7 +209,7 @@ def explain_difference(
     found = differential.scale(before, after, time_ratio)
     out.mkdir(parents=True, exist_ok=True)
     (out / "diff.folded").write_bytes(found.folded())
-    title = clean_frame(f"{spec.id} baseline and candidate, {spec.primary.name}", "").function
+    title = printable(f"{spec.id} baseline and candidate, {spec.primary.name}")
     what = "time per operation on one scale: what is narrower below was saved"
     (out / "diff.svg").write_bytes(differential_svg(found, title=title, subtitle=what))
     return differential.explain(found, _targets(spec, own[0], own[1]), Targets(spec.optimized_path))

@@ -1,0 +1,300 @@
+"""What every profiler must do, on a real small lever: find what was planted, leave valid files only."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from prfpipe import profilers
+from prfpipe.errors import ProfilerError, SubjectCrashError, SubjectHangError
+from prfpipe.models import CommandVariant, LeverSpec, ProfileRecord, PythonVariant, Scenario, Variants
+from prfpipe.profilers import folded
+from prfpipe.profilers.session import Job, explain_difference, profile_variant
+from prfpipe.progress import Silent
+
+WORKLOAD = """
+def operations(params, seed):
+    while True:
+        yield seed
+
+def canonical(result):
+    return str(result).encode()
+
+def edge_cases(params):
+    return []
+"""
+SUBJECT = """
+import os
+
+def planted_hot(count):
+    total = 0
+    for number in range(count):
+        total += number * number % 7
+    return total
+
+def planted_memory(count):
+    kept = []
+    for _ in range(count):
+        kept.append(bytearray(16384))
+    return kept
+
+def cool():
+    return sum(range(2000))
+
+class Subject:
+    def __init__(self, params, workdir):
+        self.left = params["crash_after"]
+
+    def operate(self, operation):
+        self.left -= 1
+        if self.left == 0:
+            {last}
+        print("the subject's own output", flush=True)
+        return planted_hot({work}) + cool() + len(planted_memory(50))
+
+    def close(self):
+        pass
+"""
+FILES = {
+    "py-spy": ("cpu.folded", "cpu.speedscope.json", "cpu.svg", "hotspots.json"),
+    "memray": ("memory.html", "memory.json"),
+}
+each_profiler = pytest.mark.parametrize("name", sorted(profilers.PROFILERS))
+
+
+class Progress(Silent):
+    def __init__(self) -> None:
+        self.said: list[tuple[str, float | None, float | None]] = []
+
+    def say(self, text: str, *, done: float | None = None, remaining: float | None = None) -> None:
+        self.said.append((text, done, remaining))
+
+
+def lever(tree: Path, *profiles: str, last: str = "raise ValueError('planted')", crash_after: int = -1) -> LeverSpec:
+    tree.mkdir()
+    (tree / "workload.py").write_text(WORKLOAD)
+    (tree / "baseline.py").write_text(SUBJECT.format(work=100_000, last=last))
+    (tree / "candidate.py").write_text(SUBJECT.format(work=30_000, last=last))
+    variants = {name: PythonVariant(python=f"{name}.py") for name in ("baseline", "candidate")}
+    return LeverSpec(
+        id="T-1", title="t", owner_track="1", claim="c", risk="r", expected_speedup=(1.0, 2.0),
+        optimized_path=("candidate.py",), targets=("baseline.py:planted_hot",), workload="workload.py",
+        variants=Variants(**variants),
+        scenarios=(Scenario(name="only", primary=True, params={"crash_after": crash_after}),),
+        profiles=profiles,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def job(tmp_path: Path, spec: LeverSpec, variant: str = "baseline", timeout: float = 30.0) -> Job:
+    out = tmp_path / "out" / variant
+    return Job(spec, variant, tmp_path / "tree", tmp_path / "scratch" / variant, out, 1, 0.5, timeout)  # type: ignore[arg-type]
+
+
+def profiled(tmp_path: Path, *profiles: str) -> ProfileRecord:
+    return profile_variant(job(tmp_path, lever(tmp_path / "tree", *profiles)), Silent())
+
+
+def processes_of(tmp_path: Path) -> list[str]:
+    """Command lines of running processes that name this test's folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().decode("utf-8", "replace")
+        except OSError:
+            continue
+        if str(tmp_path) in line:
+            found.append(line.replace("\0", " "))
+    return found
+
+
+@each_profiler
+def test_a_profile_finds_what_was_planted_and_leaves_valid_files(name: str, tmp_path: Path) -> None:
+    record = profiled(tmp_path, name)
+    out = tmp_path / "out" / "baseline"
+    assert record.operations >= 3
+    assert tuple(sorted(path.name for path in out.iterdir())) == FILES[name]
+    {"py-spy": check_cpu, "memray": check_memory}[name](record, out)
+    for path in out.iterdir():
+        assert str(tmp_path) not in path.read_text(), f"{path.name} names a folder of this machine"
+        assert str(Path.home()) not in path.read_text(), f"{path.name} names a home folder"
+    assert processes_of(tmp_path) == []
+
+
+def check_cpu(record: ProfileRecord, out: Path) -> None:
+    assert record.cpu is not None
+    assert record.allocations is None
+    top = record.cpu.hotspots[0]
+    assert (top.function, top.file) == ("planted_hot", "baseline.py")
+    assert top.self_percent > 50
+    assert record.cpu.target_percent == pytest.approx(top.total_percent)
+    assert record.cpu.amdahl_speedup is None or record.cpu.amdahl_speedup > 2
+    stacks = folded.read(out / "cpu.folded")
+    assert sum(stacks.values()) == record.cpu.samples
+    assert {stack[0].function.split(".")[-1] for stack in stacks} == {"operate"}
+    ET.fromstring((out / "cpu.svg").read_bytes())
+    assert json.loads((out / "cpu.speedscope.json").read_text())["profiles"][0]["endValue"] == record.cpu.samples
+    told = json.loads((out / "hotspots.json").read_text())
+    assert told["self"][0]["function"] == "planted_hot"
+    assert told["total"][0]["total_percent"] == 100
+
+
+def check_memory(record: ProfileRecord, out: Path) -> None:
+    assert record.allocations is not None
+    assert record.cpu is None
+    site = record.allocations.sites[0]
+    assert (site.function, site.file) == ("planted_memory", "baseline.py")
+    assert site.bytes >= 50 * 16384 * record.operations
+    assert site.allocations >= 50 * record.operations
+    assert record.allocations.peak_bytes > 50 * 16384
+    told = json.loads((out / "memory.json").read_text())
+    assert told["bytes_per_operation"] >= 50 * 16384
+    page = (out / "memory.html").read_text()
+    assert "planted_memory" in page
+    assert re.search(r"<(script|link|img)[^>]+(src|href)\s*=\s*[\"']?https?:", page) is None
+
+
+def test_a_lever_asks_for_both_and_the_difference_says_where_the_saving_was(tmp_path: Path) -> None:
+    spec = lever(tmp_path / "tree", "py-spy", "memray")
+    progress = Progress()
+    records = [profile_variant(job(tmp_path, spec, variant), progress) for variant in ("baseline", "candidate")]
+    assert all(record.cpu and record.allocations for record in records)
+    assert records[1].cpu is not None
+    assert records[1].cpu.targets == ("candidate.py:planted_hot",)
+    assert records[1].cpu.target_percent > 20
+    out = tmp_path / "out"
+    found = explain_difference(spec, out / "baseline", out / "candidate", out, time_ratio=0.4)
+    assert found is not None
+    assert found.saved_percent == pytest.approx(60, abs=0.01)
+    assert found.saved_in_targets_percent > 30
+    assert "planted_hot" in {saving.function for saving in found.savings[:2]}
+    assert (out / "diff.svg").stat().st_size < 200_000
+    assert (out / "diff.folded").read_text().startswith("Subject.operate (baseline.py → candidate.py)")
+    assert {text for text, _, _ in progress.said} == {
+        f"profiling the {variant} with {name}" for variant in ("baseline", "candidate") for name in FILES
+    }
+    assert all(done is not None and 0 <= done <= 1 for _, done, _ in progress.said)
+
+
+@each_profiler
+@pytest.mark.parametrize("last", ["raise ValueError('planted')", "os._exit(3)"])
+def test_a_crash_while_profiled_is_the_subjects_and_leaves_no_process(name: str, last: str, tmp_path: Path) -> None:
+    spec = lever(tmp_path / "tree", name, last=last, crash_after=5)
+    with pytest.raises(SubjectCrashError):
+        profile_variant(job(tmp_path, spec), Silent())
+    assert processes_of(tmp_path) == []
+
+
+@each_profiler
+def test_a_hang_while_profiled_ends_in_time_and_leaves_no_process(name: str, tmp_path: Path) -> None:
+    spec = lever(tmp_path / "tree", name, last="__import__('time').sleep(600)", crash_after=5)
+    with pytest.raises(SubjectHangError):
+        profile_variant(job(tmp_path, spec, timeout=0.7), Silent())
+    assert processes_of(tmp_path) == []
+
+
+@each_profiler
+def test_a_missing_tool_is_named_with_how_to_get_it(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("prfpipe.profilers.py_spy.shutil.which", lambda *_, **__: None)
+    monkeypatch.setattr("prfpipe.profilers.memray.find_spec", lambda _: None)
+    with pytest.raises(ProfilerError, match=f"{name} is not installed") as caught:
+        profiled(tmp_path, name)
+    assert f"pip install {name}" in caught.value.hint
+
+
+def test_an_unknown_profiler_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(ProfilerError, match="no profiler 'perf'") as caught:
+        profilers.get("perf")
+    assert "py-spy" in caught.value.hint
+
+
+def test_a_command_variant_is_noted_and_not_profiled(tmp_path: Path) -> None:
+    spec = lever(tmp_path / "tree", "py-spy", "memray")
+    command = CommandVariant(command=("node", "subject.js"))
+    spec = spec.model_copy(update={"variants": Variants(baseline=command, candidate=command)})
+    record = profile_variant(job(tmp_path, spec), Silent())
+    assert (record.cpu, record.allocations, record.operations) == (None, None, 0)
+    assert "command" in record.notes[0]
+    assert explain_difference(spec, tmp_path, tmp_path, tmp_path, time_ratio=1.0) is None
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Raw output of each profiler, with what it printed."""
+    root = tmp_path_factory.mktemp("recorded")
+    profiled(root, *profilers.PROFILERS)
+    return root
+
+
+def collect(recorded: Path, name: str, tmp_path: Path, raw: bytes | None, report: str | None = None) -> object:
+    """Have a profiler look at `raw` as if it had just written it; None: it wrote nothing."""
+    source = recorded / "scratch" / "baseline" / name
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    shutil.copy(source / "report.txt", tmp_path / "report.txt")
+    if raw is not None:
+        (tmp_path / "profile.raw").write_bytes(raw)
+    if report is not None:
+        (tmp_path / "report.txt").write_text(report)
+    run = profilers.Run(
+        tmp_path / "profile.raw", tmp_path / "report.txt", recorded / "tree", folder, "title", 9,
+        profilers.Targets(("baseline.py",)),
+    )  # fmt: skip
+    return profilers.get(name).collect(run)
+
+
+def raw_output(recorded: Path, name: str) -> bytes:
+    return (recorded / "scratch" / "baseline" / name / "profile.raw").read_bytes()
+
+
+@each_profiler
+def test_the_same_output_can_be_collected_again(name: str, recorded: Path, tmp_path: Path) -> None:
+    assert collect(recorded, name, tmp_path, raw_output(recorded, name)) is not None
+
+
+@each_profiler
+@pytest.mark.parametrize("damage", ["missing", "empty", "cut", "halved", "garbage", "text"])
+def test_damaged_output_is_refused_and_leaves_no_files(name: str, damage: str, recorded: Path, tmp_path: Path) -> None:
+    raw = raw_output(recorded, name)
+    damaged = {
+        "missing": None,
+        "empty": b"",
+        "cut": raw[:-3],
+        "halved": halved(raw),
+        "garbage": bytes(range(256)) * 20,
+        "text": b"Traceback (most recent call last):\n",
+    }[damage]
+    with pytest.raises(ProfilerError) as caught:
+        collect(recorded, name, tmp_path, damaged)
+    assert caught.value.hint
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+def halved(raw: bytes) -> bytes:
+    """The first half, where it is lines cut between two of them: what is left looks whole."""
+    at = raw.rfind(b"\n", 0, len(raw) // 2)
+    return raw[: at + 1] if raw.isascii() else raw[: len(raw) // 2]
+
+
+@pytest.mark.parametrize("report", ["", "py-spy> Wrote raw flamegraph data\n"])
+def test_py_spy_that_does_not_say_that_it_finished_is_refused(report: str, recorded: Path, tmp_path: Path) -> None:
+    with pytest.raises(ProfilerError, match="did not say that it finished"):
+        collect(recorded, "py-spy", tmp_path, raw_output(recorded, "py-spy"), report)
+
+
+def test_py_spy_that_could_hardly_sample_is_refused(recorded: Path, tmp_path: Path) -> None:
+    with pytest.raises(ProfilerError, match="sampling errors"):
+        collect(recorded, "py-spy", tmp_path, raw_output(recorded, "py-spy"), "Samples: 150 Errors: 900\n")
+
+
+def test_py_spy_that_may_not_trace_is_the_profilers_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusing = tmp_path / "py-spy"
+    said = "Error: Permission Denied: Try running again with elevated permissions"
+    refusing.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+    refusing.chmod(0o755)
+    monkeypatch.setattr("prfpipe.profilers.py_spy._executable", lambda: str(refusing))
+    with pytest.raises(ProfilerError, match="Permission Denied") as caught:
+        profiled(tmp_path, "py-spy")
+    assert "SYS_PTRACE" in caught.value.hint
