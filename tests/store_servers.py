@@ -101,9 +101,7 @@ class FaultyS3:
         return None
 
     def __enter__(self) -> "FaultyS3":
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        ).start()
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -190,9 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
         next_token = f"<NextContinuationToken>{token}</NextContinuationToken>" if token else ""
         truncated = str(bool(token)).lower()
-        text = (
-            f"<ListBucketResult><IsTruncated>{truncated}</IsTruncated>{next_token}{items}</ListBucketResult>"
-        )
+        text = f"<ListBucketResult><IsTruncated>{truncated}</IsTruncated>{next_token}{items}</ListBucketResult>"
         self.send(200, text.encode(), Content_Type="application/xml")
 
 
@@ -282,9 +278,7 @@ def no_condition(handler: _Handler) -> bool:
     """Refuse the conditional header as unknown, and take requests without it."""
     if "If-None-Match" not in handler.headers:
         return False
-    handler.refuse(
-        501, "NotImplemented", "A header you provided implies functionality that is not implemented"
-    )
+    handler.refuse(501, "NotImplemented", "A header you provided implies functionality that is not implemented")
     return True
 
 
@@ -300,7 +294,7 @@ def rival(content: bytes) -> Fault:
 
 def looping_page(handler: _Handler) -> bool:
     """The first page again and again, each with a pointer to the next."""
-    handler.send_page(sorted(handler.s3.objects), token="next")
+    handler.send_page(sorted(handler.s3.objects), token=b64encode(b"!").decode())
     return True
 
 
@@ -311,7 +305,11 @@ def page_without_pointer(handler: _Handler) -> bool:
     return True
 
 
-def not_xml(handler: _Handler) -> bool:
-    """What a captive portal answers."""
-    handler.send(200, b"<html>Welcome to the hotel", Content_Type="text/html")
-    return True
+def portal(body: bytes) -> Fault:
+    """What a captive portal or another web server answers."""
+
+    def fault(handler: _Handler) -> bool:
+        handler.send(200, body, Content_Type="text/html")
+        return True
+
+    return fault

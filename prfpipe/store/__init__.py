@@ -8,9 +8,7 @@ from prfpipe.store.base import ObjectInfo, Store, check_key, is_key
 
 __all__ = ["ObjectInfo", "Store", "check_key", "is_key", "open_store"]
 
-_HINT = (
-    "Give a folder (./evidence), file:///folder or s3://bucket/prefix?endpoint=http://host:port&region=name."
-)
+_HINT = "Give a folder (./evidence), file:///folder or s3://bucket/prefix?endpoint=http://host:port&region=name."
 
 
 def open_store(url: str) -> Store:

@@ -53,9 +53,7 @@ class DirectoryStore:
 
     def get(self, key: str, sha256: str | None = None, *, max_bytes: int = MAX_GET_BYTES) -> bytes:
         chunks = self._chunks(key)
-        return collected(
-            verified(chunks, self.url(key), sha256) if sha256 else chunks, self.url(key), max_bytes
-        )
+        return collected(verified(chunks, self.url(key), sha256) if sha256 else chunks, self.url(key), max_bytes)
 
     def download(self, key: str, to: Path, sha256: str, size: int) -> None:
         save_new(to, verified(self._chunks(key), self.url(key), sha256, size))

@@ -92,9 +92,7 @@ def archive(
     return ref.url
 
 
-def list_bundles(
-    store: Store, lever: str | None = None, since: datetime | None = None
-) -> Iterator[BundleRef]:
+def list_bundles(store: Store, lever: str | None = None, since: datetime | None = None) -> Iterator[BundleRef]:
     """The committed bundles, oldest first.
 
     Args:
@@ -117,11 +115,7 @@ def resolve(store: Store, wanted: str, lever: str | None = None) -> BundleRef:
     """
     if wanted == "latest":
         refs = list(list_bundles(store, lever))
-        return (
-            refs[-1]
-            if refs
-            else _no_bundle(f"{store.url()} has no bundle" + (f" of {lever}" if lever else ""))
-        )
+        return refs[-1] if refs else _no_bundle(f"{store.url()} has no bundle" + (f" of {lever}" if lever else ""))
     ref = _ref(store, wanted, lever)
     return ref if store.exists(_key(ref, STATEMENT)) else _no_bundle(f"{store.url()} has no bundle {wanted}")
 
@@ -286,9 +280,7 @@ def _refuse_other_statement(store: Store, ref: BundleRef, statement: bytes) -> N
 
 def _require_free(to: Path) -> None:
     if to.is_symlink() or (to.exists() and (not to.is_dir() or any(to.iterdir()))):
-        raise BundleError(
-            f"{to} is in use", hint="Name a folder that does not exist yet: nothing is overwritten."
-        )
+        raise BundleError(f"{to} is in use", hint="Name a folder that does not exist yet: nothing is overwritten.")
 
 
 def _require_space(folder: Path, size: int) -> None:

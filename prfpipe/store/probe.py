@@ -82,13 +82,9 @@ class _Trial:
         self._used.add(key)
         return key
 
-    def write(
-        self, name: str, data: bytes, *, claimed: bytes | None = None, only_if_absent: bool = False
-    ) -> bool:
+    def write(self, name: str, data: bytes, *, claimed: bytes | None = None, only_if_absent: bool = False) -> bool:
         claimed_sha256 = sha256_hex(data if claimed is None else claimed)
-        return self.store.attempt(
-            self.key(name), data, claimed_sha256=claimed_sha256, only_if_absent=only_if_absent
-        )
+        return self.store.attempt(self.key(name), data, claimed_sha256=claimed_sha256, only_if_absent=only_if_absent)
 
     def read(self, name: str) -> bytes | None:
         try:

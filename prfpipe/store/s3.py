@@ -57,9 +57,7 @@ class S3Store:
         if self._create(key, source, what):
             self._verify(key, source, what, NotFoundError)
         elif not self._holds(key, source, what, NotFoundError):
-            raise s3_errors.refusal(
-                what, "PreconditionFailed", 412, "says that it exists, but does not return it"
-            )
+            raise s3_errors.refusal(what, "PreconditionFailed", 412, "says that it exists, but does not return it")
 
     def get(self, key: str, sha256: str | None = None, *, max_bytes: int = MAX_GET_BYTES) -> bytes:
         what = f"get {self.url(check_key(key))}"
@@ -197,6 +195,8 @@ class S3Store:
         position: dict[str, Any] = {}
         for _ in range(MAX_PAGES):
             page = self._page(what, prefix, position)
+            if "IsTruncated" not in page:
+                raise s3_errors.not_s3(what, "the answer is not a listing")
             yield page
             if not page.get("IsTruncated"):
                 return

@@ -57,9 +57,7 @@ _MEANINGS: dict[type[StoreError], dict[str, tuple[str, ...]]] = {
         _FULL: ("QuotaExceeded", "StorageFull", "XMinioStorageFull", "EntityTooLarge", "507"),
     },
 }
-_KINDS = {
-    code: (kind, hint) for kind, hints in _MEANINGS.items() for hint, codes in hints.items() for code in codes
-}
+_KINDS = {code: (kind, hint) for kind, hints in _MEANINGS.items() for hint, codes in hints.items() for code in codes}
 
 
 def refusal(what: str, code: str, status: int, text: str) -> StoreError:
@@ -130,9 +128,7 @@ def no_credentials(what: str, problem: str) -> StoreError:
 
 def not_s3(what: str, problem: str) -> StoreError:
     """The error for an answer, or a request, that makes no sense to the S3 client."""
-    return StoreError(
-        f"{what}: {_shown(problem)}", hint="Check that the store's URL names an S3 server's endpoint."
-    )
+    return StoreError(f"{what}: {_shown(problem)}", hint="Check that the store's URL names an S3 server's endpoint.")
 
 
 def _shown(text: str) -> str:

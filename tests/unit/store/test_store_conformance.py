@@ -25,9 +25,7 @@ def put(store: Store, key: str, data: bytes) -> None:
     store.put(key, data, sha256_hex(data))
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"x", b"\0\r\n\xff" * 700_000], ids=["empty", "small", "several-chunks"]
-)
+@pytest.mark.parametrize("data", [b"", b"x", b"\0\r\n\xff" * 700_000], ids=["empty", "small", "several-chunks"])
 def test_bytes_come_back_as_they_were_put(store: Store, data: bytes) -> None:
     put(store, "folder/object", data)
     assert store.get("folder/object", sha256_hex(data)) == data
