@@ -1,12 +1,14 @@
 """memray: every allocation of the subject, with its stack.
 
 The page shows the whole process at its peak, since that is what the memory guard measures. Sites and sums
-count only what operations allocated. Objects up to 512 bytes come from arenas of Python's own allocator: they
-show where an arena was taken.
+count only what operations allocated.
+
+The subject runs with PYTHONMALLOC=malloc: each object is seen, not only the arenas of Python's own allocator, and
+extension modules that use both allocators (tree-sitter 0.26) do not abort under memray.
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,6 +39,7 @@ class Memray:
     """See `Profiler`."""
 
     name = "memray"
+    environment: Mapping[str, str] = {"PYTHONMALLOC": "malloc"}
 
     def require(self) -> None:
         """See `Profiler.require`."""
@@ -45,7 +48,10 @@ class Memray:
 
     def wrap(self, output: Path) -> tuple[str, ...]:
         """See `Profiler.wrap`."""
-        return (sys.executable, "-P", "-m", "memray", "run", "--quiet", "--force", "--output", str(output))
+        # Extensions that pair PyMem_Malloc with free (py-tree-sitter 0.26 does) abort under memray unless both are
+        # the C library's; it also shows every Python object as an allocation of its own.
+        memray = (sys.executable, "-P", "-m", "memray", "run", "--quiet", "--force", "--output", str(output))
+        return ("env", "PYTHONMALLOC=malloc", *memray)
 
     def told(self, timed_ns: int, output: Path) -> float:
         """See `Profiler.told`."""
