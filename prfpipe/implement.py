@@ -47,6 +47,7 @@ def loaded_files(
     Raises:
         SubjectError: a variant or the workload does not answer.
     """
+    scratch.mkdir(parents=True, exist_ok=True)
     with (
         TemporaryDirectory(dir=scratch, ignore_cleanup_errors=True) as folder,
         Workload(workload_launch(spec, tree, Path(folder), timeout=timeout)) as workload,
