@@ -42,15 +42,11 @@ def artifacts(bundle: Bundle) -> str:
     names = {name for missing in lacking.values() for name in missing}
     cannot = names & layout.unobtainable_files(bundle.plan)
     wrong = [f"{name} is missing" for name in sorted(names - cannot)]
-    wrong += [
-        f"{artifact}: no {field}" for artifact, field in _lacking_fields(bundle) if artifact not in lacking
-    ]
+    wrong += [f"{artifact}: no {field}" for artifact, field in _lacking_fields(bundle) if artifact not in lacking]
     _judge(bundle, wrong)
     if cannot:
         raise Noted(f"this lever cannot be profiled in full: {len(cannot)} files of ART-02 cannot be had")
-    return (
-        f"{len(doctrine.ARTIFACTS)} artifacts, {sum(len(item.fields) for item in doctrine.ARTIFACTS)} fields"
-    )
+    return f"{len(doctrine.ARTIFACTS)} artifacts, {sum(len(item.fields) for item in doctrine.ARTIFACTS)} fields"
 
 
 def profiled(bundle: Bundle) -> str:

@@ -31,9 +31,7 @@ def problems(bundle: Bundle, stage: MeasuringStage) -> Iterator[str]:
 
 
 def _scenarios(plan: Plan, samples: SampleSet) -> Iterator[str]:
-    planned = [
-        item.name for item in plan.lever.scenarios if item.primary or _in_effort(item.from_effort, plan)
-    ]
+    planned = [item.name for item in plan.lever.scenarios if item.primary or _in_effort(item.from_effort, plan)]
     measured = [schedule.scenario for schedule in samples.schedules]
     if sorted(measured) != sorted(planned):
         yield f"the plan has the scenarios {sorted(planned)}, measured were {sorted(measured)}"
@@ -72,10 +70,18 @@ def _schedules(bundle: Bundle) -> Iterator[str]:
 
 
 def _stopping(plan: Plan, samples: SampleSet) -> Iterator[str]:
-    if not verdict.primary_is_enough(plan, samples):
+    primary = _only(samples, plan.lever.primary.name)
+    if not verdict.primary_is_enough(plan, primary):
         yield "the primary scenario ends before the plan's rule allows it: invocations were dropped"
     for schedule in samples.schedules:
         found = len(counted(samples, schedule.scenario))
         asked = 0 if schedule.scenario == plan.lever.primary.name else plan.rule.secondary_invocations
         if found < asked:
             yield f"{schedule.scenario!a} has {found} invocations, the plan asks for {asked}"
+
+
+def _only(samples: SampleSet, scenario: str) -> SampleSet:
+    return SampleSet(
+        schedules=tuple(item for item in samples.schedules if item.scenario == scenario),
+        invocations=tuple(item for item in samples.invocations if item.scenario == scenario),
+    )

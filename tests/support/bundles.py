@@ -1,5 +1,6 @@
 """A small valid bundle, built through the same doors as a real run's, and ways to seal it again."""
 
+import gzip
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from prfpipe.artifacts.art04 import proof_notes
 from prfpipe.artifacts.art05 import tail_notes
 from prfpipe.attest import make_statement
 from prfpipe.bundle import RunFolder
-from prfpipe.digests import sha256_hex, sha256_tree
+from prfpipe.digests import canonical_json, sha256_hex, sha256_tree
 from prfpipe.doctrine import Stage
 from prfpipe.events import events_bytes, events_for
 from prfpipe.measure import derive_seed
@@ -30,13 +31,14 @@ from prfpipe.models import (
     Schedule,
 )
 from prfpipe.plan import make_rule
-from prfpipe.runlog import RunLog
+from prfpipe.runlog import RunLog, Step
 from prfpipe.samples import SampleWriter, read_samples
 from prfpipe.verdict import decide, primary_is_enough
 from tests.support import records
 
 SPEEDUPS = {"incremental-1000": 7.4, "tenth-100": 6.1}
 ROUNDS = 12
+RUN_ID = "20261123T081500Z-lev-01-3f9c2a7b"
 _START = datetime(2026, 11, 23, 8, 15, tzinfo=UTC)
 
 
@@ -50,6 +52,7 @@ def own_version() -> str:
 def plan(**changes: Any) -> Plan:
     spec = changes.pop("lever", None) or records.lever(SPEEDUPS, guards=())
     values: dict[str, Any] = {
+        "run_id": RUN_ID,
         "effort": Effort.QUICK,
         "rule": make_rule(spec, Effort.QUICK),
         "provenance": records.provenance(tools={"prfpipe": own_version(), "python": "3.11.2"}),
@@ -58,9 +61,7 @@ def plan(**changes: Any) -> Plan:
 
 
 def schedules(the_plan: Plan) -> tuple[Schedule, ...]:
-    return tuple(
-        Schedule(scenario=item.name, group=1, block=1, rounds=ROUNDS) for item in the_plan.lever.scenarios
-    )
+    return tuple(Schedule(scenario=item.name, group=1, block=1, rounds=ROUNDS) for item in the_plan.lever.scenarios)
 
 
 def invocation(the_plan: Plan, stage: Stage, scenario: str, index: int, arms: tuple[Arm, ...]) -> Invocation:
@@ -74,10 +75,8 @@ def invocation(the_plan: Plan, stage: Stage, scenario: str, index: int, arms: tu
 
 
 def invocations(the_plan: Plan, stage: Stage) -> Iterator[Invocation]:
-    """As the loop measures: three of each, but the primary scenario of re-profile until its rule says enough."""
-    arms: tuple[Arm, ...] = (
-        ("baseline", "control") if stage is Stage.BASELINE else ("baseline", "control", "candidate")
-    )
+    """As the loop measures: three of each, but of the primary scenario until its rule says enough."""
+    arms: tuple[Arm, ...] = ("baseline", "control") if stage is Stage.BASELINE else ("baseline", "control", "candidate")
     for schedule in schedules(the_plan):
         done: list[Invocation] = []
         primary = schedule.scenario == the_plan.lever.primary.name and stage is Stage.REPROFILE
@@ -166,9 +165,7 @@ def stages(parts: Parts) -> Mapping[Stage, Callable[[RunFolder], None]]:
         _record(folder, Stage.REPROFILE, parts.plan, parts.reprofile)
         folder.write_all(profile_files("candidate"))
         folder.write_all(layout.difference_files(records.profile_diff()))
-        folder.write_all(
-            {layout.DIFFERENCE_FOLDED: b"a 1 2\n", layout.DIFFERENCE_SVG: records.flamegraph("diff")}
-        )
+        folder.write_all({layout.DIFFERENCE_FOLDED: b"a 1 2\n", layout.DIFFERENCE_SVG: records.flamegraph("diff")})
 
     return {
         Stage.PLAN: lambda folder: folder.write_all(layout.plan_files(parts.plan)),
@@ -241,7 +238,31 @@ def build(parent: Path, parts: Parts) -> Path:
 def resealed(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """The same files under a fresh statement: what somebody does who changed one and knows the format."""
     kept = {name: data for name, data in files.items() if name != layout.STATEMENT}
-    digests = {name: FileDigest(sha256=sha256_hex(data), size=len(data)) for name, data in kept.items()}
+    digests = {name: _digest(data) for name, data in kept.items()}
     the_plan, verdict = layout.read_plan(kept), layout.read_verdict(kept)
     time = kept[layout.RUNLOG].splitlines()[-1].split(b'"time":"')[1].split(b'"')[0].decode()
     return {**kept, layout.STATEMENT: make_statement(digests, the_plan, verdict, time)}
+
+
+def rechained(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The same files with a journal that claims them as they are now, and a fresh statement."""
+    the_plan = layout.read_plan(files)
+    previous, lines = sha256_hex(the_plan.run_id.encode()), []
+    for line in files[layout.RUNLOG].splitlines():
+        step = Step.model_validate_json(line)
+        claimed = {name: _digest(files[name]) for name in step.files if name in files}
+        step = step.model_copy(update={"previous": previous, "files": claimed})
+        lines.append(canonical_json(step.model_dump(mode="json")))
+        previous = sha256_hex(lines[-1])
+    return resealed({**files, layout.RUNLOG: b"\n".join(lines) + b"\n"})
+
+
+def _digest(data: bytes) -> FileDigest:
+    return FileDigest(sha256=sha256_hex(data), size=len(data))
+
+
+def edited_samples(files: Mapping[str, bytes], edit: Callable[[list[bytes]], list[bytes]]) -> dict[str, bytes]:
+    """The comparison's samples with other lines, the header left out of `edit`."""
+    name = layout.SAMPLES[Stage.REPROFILE]
+    header, *lines = gzip.decompress(files[name]).splitlines()
+    return {**files, name: gzip.compress(b"".join(line + b"\n" for line in [header, *edit(lines)]), mtime=0)}
