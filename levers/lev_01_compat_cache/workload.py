@@ -24,8 +24,7 @@ def operations(params: Mapping[str, Any], seed: int) -> Iterator[Operation]:
     rng = random.Random(seed)
     edits: dict[str, int] = {}
     for index, number in enumerate(itertools.count(rng.getrandbits(30) * 100_000)):
-        if index:
-            edits |= {str(at): number for at in rng.sample(range(count), changed)}
+        edits |= {str(at): number for at in rng.sample(range(count), changed)}
         yield {"index": index, "modules": count, "edits": dict(edits), "settings": {}}
 
 
