@@ -16,9 +16,7 @@ from prfpipe.subject.process import Workload
 
 FOLDER = "conformance"
 _SIDES = (BASELINE, CANDIDATE)
-_HINT = (
-    'A case is {"name": …, "params": {…}, "operations": [one or more], "expected": [one for each operation]}.'
-)
+_HINT = 'A case is {"name": …, "params": {…}, "operations": [one or more], "expected": [one for each operation]}.'
 
 
 class Case(Record):
@@ -95,9 +93,7 @@ def _run_case(stand: Stand, workload: Workload, case: Case) -> tuple[CaseResult,
     for at in range(len(_SIDES)):
         details = [finding.detail for finding in findings if finding.side == at]
         results.append(
-            CaseResult(
-                name=name, passed=not details, operations=len(case.operations), detail="\n".join(details[:3])
-            )
+            CaseResult(name=name, passed=not details, operations=len(case.operations), detail="\n".join(details[:3]))
         )
     return tuple(results)
 

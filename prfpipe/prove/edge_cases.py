@@ -21,9 +21,7 @@ def run(stand: Stand, workload: Workload, coverage: EdgeCoverage | None) -> tupl
     for number, (raw, operations) in enumerate(cases, start=1):
         name = plain(raw)
         if name in results:
-            raise LeverError(
-                f"edge_cases() gives two cases named `{name}`", hint="Give each a name of its own."
-            )
+            raise LeverError(f"edge_cases() gives two cases named `{name}`", hint="Give each a name of its own.")
         stand.progress(f"edge cases {number}/{len(cases)}: {name}")
         results[name] = _run_case(stand, workload, name, operations, coverage)
     return tuple(results.values())
@@ -37,14 +35,10 @@ def _run_case(
         candidate = Side("candidate", "candidate", coverage.wrap() if coverage else ())
         with naming(f"edge case `{name}`"):
             details = list(_differences(stand, workload, operations, candidate))
-    return CaseResult(
-        name=name, passed=not details, operations=len(operations), detail="\n".join(details[:3])
-    )
+    return CaseResult(name=name, passed=not details, operations=len(operations), detail="\n".join(details[:3]))
 
 
-def _differences(
-    stand: Stand, workload: Workload, operations: list[object], candidate: Side
-) -> Iterator[str]:
+def _differences(stand: Stand, workload: Workload, operations: list[object], candidate: Side) -> Iterator[str]:
     params = stand.spec.primary.params
     with stand.lineup((BASELINE, candidate), workload, params, operations[0]) as lineup:
         for index, operation in enumerate(operations):

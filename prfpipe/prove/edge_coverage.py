@@ -77,9 +77,7 @@ class EdgeCoverage:
         return self._without_exclusions(name, found)
 
     def _without_exclusions(self, name: str, found: dict[str, Any]) -> CoverageFile:
-        excluded = {
-            line for entry in self.spec.coverage_exclusions if entry.file == name for line in entry.lines
-        }
+        excluded = {line for entry in self.spec.coverage_exclusions if entry.file == name for line in entry.lines}
         missing = set(found["missing_lines"])
         branches = [(int(start), int(end)) for start, end in found["missing_branches"]]
         return CoverageFile(

@@ -36,9 +36,7 @@ def _all(record: ProofRecord) -> Iterator[tuple[str, str]]:
     yield from (("conformance-failed", message) for message in _conformance(record))
     yield from _lockstep(record)
     yield from (
-        ("edge-case-wrong", f"edge case `{case.name}`: {case.detail}")
-        for case in record.edge_cases
-        if not case.passed
+        ("edge-case-wrong", f"edge case `{case.name}`: {case.detail}") for case in record.edge_cases if not case.passed
     )
     yield from (("coverage-missing", message) for message in _coverage(record))
     yield from _self_test(record)
@@ -52,12 +50,8 @@ def _absent(record: ProofRecord) -> Iterator[str]:
     compared = {result.against for result in record.lockstep if result.operations}
     if compared != {"candidate", "baseline"}:
         yield "lockstep compared no operation with the candidate or none with a second baseline"
-    yield from (
-        f"lockstep of {each.scenario} compared nothing" for each in record.lockstep if not each.operations
-    )
-    yield from (
-        f"{what} `{case.name}` has no operations" for what, case in _cases(record) if not case.operations
-    )
+    yield from (f"lockstep of {each.scenario} compared nothing" for each in record.lockstep if not each.operations)
+    yield from (f"{what} `{case.name}` has no operations" for what, case in _cases(record) if not case.operations)
 
 
 def _cases(record: ProofRecord) -> Iterator[tuple[str, CaseResult]]:

@@ -21,9 +21,7 @@ def _whole(alter: Callable[[Exhibit], Iterable[object]]) -> Callable[[Exhibit], 
     return mutate
 
 
-def _inside(
-    applies: Callable[[Any], bool], alter: Callable[[Any], object]
-) -> Callable[[Exhibit], Iterator[Altered]]:
+def _inside(applies: Callable[[Any], bool], alter: Callable[[Any], object]) -> Callable[[Exhibit], Iterator[Altered]]:
     def mutate(exhibit: Exhibit) -> Iterator[Altered]:
         places = [path for path, value in _walk(exhibit.result) if applies(value)]
         for path in dict.fromkeys(places[:1] + places[-1:]):
@@ -38,9 +36,7 @@ def _walk(value: object) -> Iterator[tuple[Path, object]]:
     while todo:
         path, value = todo.pop()
         yield path, value
-        items = (
-            value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-        )
+        items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
         todo.extend(((*path, key), item) for key, item in reversed(list(items)))
 
 
@@ -89,9 +85,7 @@ MUTANTS: Mapping[str, Callable[[Exhibit], Iterator[Altered]]] = {
     "nan-as-null": _inside(_number, lambda number: None),
     "sign-of-zero": _inside(lambda value: isinstance(value, float) and value == 0, lambda zero: -zero),
     "flipped": _inside(lambda value: isinstance(value, bool), lambda value: not value),
-    "reordered": _inside(
-        lambda value: isinstance(value, list) and value != value[::-1], lambda value: value[::-1]
-    ),
+    "reordered": _inside(lambda value: isinstance(value, list) and value != value[::-1], lambda value: value[::-1]),
     "dropped-last": _inside(_full_list, lambda value: value[:-1]),
     "duplicated": _inside(_full_list, lambda value: [*value, value[-1]]),
     "changed-character": _inside(lambda value: isinstance(value, str) and value != "", _other_character),

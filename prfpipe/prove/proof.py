@@ -12,7 +12,7 @@ from prfpipe.prove.stand import Stand
 from prfpipe.subject.variants import tree_digest
 
 
-def prove(  # noqa: PLR0913 - all that the stages have and a proof needs, by keyword
+def prove(
     spec: LeverSpec,
     tree: Path,
     scratch: Path,

@@ -37,9 +37,7 @@ def _show(workload: Workload, kind: str, exhibits: Sequence[Exhibit], truths: Se
         for where, altered in _alterations(kind, exhibit):
             tried += 1
             if not survived and digest_or_refusal(workload, altered) == truth:
-                survived = (
-                    f"altered at {plain(where)}, `{_excerpt(exhibit.result)}` still counts as the same result"
-                )
+                survived = f"altered at {plain(where)}, `{_excerpt(exhibit.result)}` still counts as the same result"
     return MutantResult(mutant=kind, caught=tried > 0 and not survived, tried=tried, detail=survived)
 
 

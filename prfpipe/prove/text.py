@@ -17,9 +17,7 @@ def first_difference(left: str, right: str, names: tuple[str, str]) -> str:
     """Where two texts part, with what either side has there."""
     if left == right:
         return "the canonical bytes differ, but not in any way that shows as text"
-    at = next(
-        (i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right))
-    )
+    at = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
     sides = (f"{name} has {_excerpt(text, at)}" for name, text in zip(names, (left, right), strict=True))
     return f"first difference at character {at}: " + ", ".join(sides)
 

@@ -34,9 +34,7 @@ def test_the_tree_is_a_private_copy_with_a_digest(tmp_path: Path) -> None:
 
 def test_a_file_that_both_variants_load_is_no_change(tmp_path: Path) -> None:
     shared = {"helper.py": "FAST = True\n"}
-    folder = write_lever(
-        tmp_path / "lever", candidate=HELPED, baseline="import helper\n" + BASELINE, files=shared
-    )
+    folder = write_lever(tmp_path / "lever", candidate=HELPED, baseline="import helper\n" + BASELINE, files=shared)
     assert tree_of(folder).changed_files == ("candidate.py",)
 
 
@@ -48,9 +46,7 @@ def test_a_change_outside_the_optimized_path_is_refused_and_named(tmp_path: Path
 
 
 def test_a_file_that_an_operation_loads_is_found(tmp_path: Path) -> None:
-    late = CANDIDATE.replace(
-        "        self.answered += 1\n", "        self.answered += 1\n        import helper\n"
-    )
+    late = CANDIDATE.replace("        self.answered += 1\n", "        self.answered += 1\n        import helper\n")
     folder = write_lever(tmp_path / "lever", candidate=late, files={"helper.py": ""})
     with pytest.raises(LeverError, match=r"helper\.py"):
         tree_of(folder)

@@ -69,12 +69,8 @@ def test_a_wrong_module_is_rejected_by_name(tmp_path: Path) -> None:
 def test_a_module_that_throws_is_a_crash_with_its_own_words(tmp_path: Path) -> None:
     folder = tmp_path / "lever"
     shutil.copytree(EXAMPLE, folder)
-    (folder / "count-with-map.js").write_text(
-        "exports.Subject = class { operate() { throw RangeError('no'); } };\n"
-    )
-    with pytest.raises(
-        SubjectCrashError, match=r"candidate failed in operate: RangeError: no \(in operation 0\)"
-    ):
+    (folder / "count-with-map.js").write_text("exports.Subject = class { operate() { throw RangeError('no'); } };\n")
+    with pytest.raises(SubjectCrashError, match=r"candidate failed in operate: RangeError: no \(in operation 0\)"):
         proof_of(folder, tmp_path / "scratch")
 
 
