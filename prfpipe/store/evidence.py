@@ -227,8 +227,9 @@ def _check_manifest(manifest: Manifest) -> None:
     """Refuse names that leave the folder, or that collide where upper and lower case are the same."""
     if len(manifest) > MAX_FILES:
         raise _unsafe(f"it lists {len(manifest)} files, at most {MAX_FILES} are read")
-    taken = {STATEMENT}.union(*(_folders_of(name.lower()) for name in manifest))
-    for name in sorted(manifest):
+    names = [STATEMENT, *sorted(manifest)]
+    taken = set[str]().union(*(_folders_of(name.lower()) for name in names))
+    for name in names:
         if not is_key(name) or name.lower() in taken:
             raise _unsafe(f"it lists {name[:80]!a}")
         taken.add(name.lower())

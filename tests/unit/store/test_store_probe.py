@@ -1,0 +1,86 @@
+"""The probe finds out what a store guarantees, and leaves nothing behind."""
+
+import pytest
+
+from prfpipe.errors import StoreUnavailableError
+from prfpipe.store import Store
+from prfpipe.store.deadline import Limits
+from prfpipe.store.location import S3Location
+from prfpipe.store.probe import ProbeReport, probe
+from prfpipe.store.s3 import S3Store
+from tests import store_servers as s3
+from tests.store_servers import FaultyS3
+
+FOR_EVER = 1000
+
+
+def results(report: ProbeReport) -> dict[str, bool | None]:
+    return {finding.name: finding.result for finding in report.findings}
+
+
+def connect(server: FaultyS3) -> Store:
+    return S3Store(S3Location.parse(server.url), Limits(pauses=(0.01,)))
+
+
+def test_both_stores_give_what_evidence_needs_and_are_left_clean(store: Store) -> None:
+    report = probe(store)
+    assert report.usable
+    assert report.url == store.url()
+    assert list(store.list()) == []
+    assert all(finding.detail for finding in report.findings)
+
+
+def test_a_server_that_honours_conditions_and_checksums_is_recognized(faulty: FaultyS3) -> None:
+    assert results(probe(connect(faulty))) == {
+        "read-after-write": True,
+        "list-after-write": True,
+        "delete-is-seen": True,
+        "unusual-names": True,
+        "conditional-create": True,
+        "overwrite-refused": False,
+        "wrong-checksum-refused": True,
+        "clock": results(probe(connect(faulty)))["clock"],
+    }
+
+
+def test_rclone_is_known_to_ignore_conditions(rclone: tuple[str, object], credentials: None) -> None:
+    report = probe(S3Store(S3Location.parse(f"s3://bucket/probed?endpoint={rclone[0]}")))
+    assert not results(report)["conditional-create"]
+    assert not results(report)["overwrite-refused"]
+    assert report.usable
+
+
+@pytest.mark.parametrize("fault", [s3.ignore_condition, s3.no_condition], ids=["ignored", "refused"])
+def test_conditions_that_do_not_hold_are_found_out(faulty: FaultyS3, fault: s3.Fault) -> None:
+    faulty.fail("PUT", fault, times=FOR_EVER)
+    report = probe(connect(faulty))
+    assert results(report)["conditional-create"] is False
+    assert report.usable, "conditions are welcome, not needed"
+
+
+def test_a_store_that_forgets_is_not_usable(faulty: FaultyS3) -> None:
+    faulty.fail("GET", lambda _: False, times=2)
+    faulty.fail("GET", s3.answer(404, "NoSuchKey"), times=FOR_EVER)
+    report = probe(connect(faulty))
+    assert results(report)["read-after-write"] is False
+    assert not report.usable
+
+
+def test_a_guarantee_that_cannot_be_found_out_is_neither_given_nor_denied(faulty: FaultyS3) -> None:
+    faulty.fail("LIST", s3.answer(500, "InternalError"), times=FOR_EVER)
+    report = probe(connect(faulty))
+    assert results(report)["list-after-write"] is None
+    assert not report.usable
+    assert faulty.objects == {}
+
+
+def test_a_wrong_clock_is_found_out(faulty: FaultyS3) -> None:
+    finding = {finding.name: finding for finding in probe(connect(faulty)).findings}["clock"]
+    assert finding.result is False, "this server's listing always has the same date"
+    assert "differs" in finding.detail
+
+
+def test_a_store_that_does_not_answer_is_an_error_not_a_report(faulty: FaultyS3) -> None:
+    faulty.fail("PUT", s3.answer(503, "SlowDown"), times=FOR_EVER)
+    with pytest.raises(StoreUnavailableError, match="SlowDown"):
+        probe(connect(faulty))
