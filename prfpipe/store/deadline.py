@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from threading import Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from prfpipe.errors import IntegrityError, StoreError, StoreUnavailableError
 
@@ -38,7 +38,7 @@ class Deadline:
         self._what = what
         self._seconds = seconds
         self._end = time.monotonic() + seconds
-        self.expired = False
+        self._left_behind: Future[Any] | None = None
 
     @property
     def left(self) -> float:
@@ -57,13 +57,20 @@ class Deadline:
         future: Future[T] = Future()
         Thread(target=_settle, args=(future, call), name=f"store: {self._what}"[:60], daemon=True).start()
         if not wait([future], timeout=max(self.left, 0)).done:
-            self.expired = True
+            self._left_behind = future
             raise StoreUnavailableError(
                 f"{self._what}: not finished after {self._seconds:.0f} s, so it was cut off",
                 hint="The store hangs or is far too slow. Check the endpoint and the network, then run the "
                 "command again: it goes on where it stopped.",
             )
         return future.result()
+
+    def close(self, close: Callable[[], object]) -> None:
+        """Call `close` now, or after a call that was left behind: closing what is being read would wait for it."""
+        if self._left_behind:
+            self._left_behind.add_done_callback(lambda _: close())
+        else:
+            close()
 
 
 def with_retries(

@@ -187,9 +187,7 @@ class S3Store:
             while chunk := _ask(what, deadline, lambda: body.read(CHUNK_BYTES)):
                 yield chunk
         finally:
-            # After the deadline another thread still reads, and closing would wait for it.
-            if not deadline.expired:
-                body.close()
+            deadline.close(body.close)
 
     def _pages(self, what: str, prefix: str) -> "Iterator[ListObjectsV2OutputTypeDef]":
         position: dict[str, Any] = {}

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from pathlib import Path
 
+import botocore.session
 import pytest
 
 from prfpipe.store import Store, open_store
@@ -25,6 +27,14 @@ class Kept:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         path.write_bytes(data)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _read_service_models_once() -> Iterator[None]:
+    """Each new client reads the same large JSON files, which would be most of the time of these tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
+        yield
 
 
 @pytest.fixture(scope="session")
