@@ -42,9 +42,9 @@ def cases() -> Iterator[Case]:
 def _contents() -> Iterator[Case]:
     yield "same bytes at two paths", [op({"a.js": USES, "b.js": USES}), op({"a.js": USES, "c.js": USES})]
     typed = "let size: number = 1\nconst fs = require('fs')\n"
-    for first, second in (("js", "ts"), ("ts", "js"), ("js", "mjs"), ("ts", "tsx")):
-        steps = [op({f"a.{first}": typed}), op({f"a.{second}": typed})]
-        yield f"same bytes as .{first}, then as .{second}", steps
+    for order in (("js", "mjs", "ts", "tsx"), ("tsx", "ts", "js", "mjs")):
+        steps = [op({f"a.{suffix}": typed}) for suffix in order]
+        yield f"same bytes as .{', .'.join(order)}", steps
     # Without lengths, `ts` + `x = 1` and `tsx` + ` = 1` would be one key.
     yield "bytes that move between the fields of a key", [op({"a.ts": "x = 1\n"}), op({"a.tsx": " = 1\n"})]
     forms = {
@@ -77,9 +77,9 @@ def _names_and_times() -> Iterator[Case]:
     yield "one changed among others", [op(PROJECT), op({**PROJECT, "a.js": USES + "fs.open\n"}), op(PROJECT)]
     yield "renamed, moved, deleted", [op(PROJECT), op({"z.js": USES, "lib/b.mjs": OTHER}), op({"z.js": USES})]
     yield "renamed in case only", [op({"a.js": USES}), op({"A.js": USES}), op({"A.js": USES, "a.js": OTHER})]
-    yield "a folder becomes a file", [op({"x.js/a.js": USES}), op({"x.js": OTHER}), op({"x.js/a.js": USES})]
     swapped = [op({"a.js": USES, "b.js": OTHER}), op({"a.js": OTHER, "b.js": USES})]
-    yield "two files swap their contents", swapped
+    folders = [op({"x.js/a.js": USES}), op({"x.js": OTHER}), op({"x.js/a.js": USES})]
+    yield "two files swap, a folder becomes a file", [*swapped, *folders]
     bytes_names = {"\\xff.js": USES, "\\\\xff.js": OTHER, "é.js": USES, "a b\\x0a.js": OTHER}
     yield "names that are not UTF-8", [op(bytes_names), op({**bytes_names, "\\xff.js": OTHER})]
     links = {"a.js": USES, "b.js": {"hardlink": "a.js"}, "c.js": {"symlink": "a.js"}}

@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,14 @@ def _corpus(project: Path, state: Path, operation: Mapping[str, Any]) -> None:
 
 
 def _content(name: str, number: int | None) -> bytes:
-    source = corpus.source(name)
+    source = _pristine(name)
     return source if number is None else edit(source, name, number)
+
+
+@cache
+def _pristine(name: str) -> bytes:
+    """Read and checked once: some megabytes of memory against seconds of each invocation."""
+    return corpus.source(name)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 FOLDER = Path(__file__).resolve().parents[2] / "levers" / "lev_01_compat_cache"
 MUTANTS = {  # the edge case that catches each plausible bug
     "trusts_mtime": "content changed, size and time as before",
-    "forgets_grammar": "same bytes as .js, then as .ts",
+    "forgets_grammar": "same bytes as .js, .mjs, .ts, .tsx",
     "joins_fields": "bytes that move between the fields of a key",
     "caches_join": "a table changes",
     "ignores_seal": "cache damaged: change-facts",
