@@ -1,7 +1,6 @@
 """What every stage works with: the plan, the run folder, the trees."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,8 +59,6 @@ class RunContext:
         """A bench on the measuring CPU."""
         return Bench(self.spec, trees, self.work(stage), self.plan.host.measuring_cpu, self.timeout)
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Hold the host, and keep this process off the measuring CPU."""
-        with host.exclusive(), host.leave_cpu_free(self.plan.host.measuring_cpu):
-            yield
+    def off_the_bench(self) -> AbstractContextManager[None]:
+        """Keep this process, and what it starts without a pin of its own, off the measuring CPU."""
+        return host.leave_cpu_free(self.plan.host.measuring_cpu)

@@ -22,7 +22,7 @@ def measure_baseline(context: RunContext) -> SampleSet:
     tree = context.baseline_tree
     bench = context.bench(stage, {"baseline": tree, "control": tree})
     scenarios = planned_scenarios(context.plan)
-    with context.alone(), SampleWriter(context.folder, stage) as writer:
+    with context.off_the_bench(), SampleWriter(context.folder, stage) as writer:
         for position, scenario in enumerate(scenarios):
             context.progress.say(f"baseline: {scenario.name}", done=position / len(scenarios))
             schedule = choose_schedule(bench, scenario, context.seed(stage))
@@ -41,7 +41,7 @@ def measure_both(context: RunContext) -> SampleSet:
     trees = (context.baseline_tree, context.candidate_tree)
     bench = context.bench(stage, {"baseline": trees[0], "control": trees[0], "candidate": trees[1]})
     schedules = {item.scenario: item for item in samples_of(context, Stage.BASELINE).schedules}
-    with context.alone(), SampleWriter(context.folder, stage) as writer:
+    with context.off_the_bench(), SampleWriter(context.folder, stage) as writer:
         for scenario in planned_scenarios(context.plan):
             writer.append(schedules[scenario.name])
             for invocation in _measured(context, bench, scenario, schedules[scenario.name]):

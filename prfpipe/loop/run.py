@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +15,7 @@ from prfpipe.errors import PrfpipeError, ResumeError
 from prfpipe.lever import Lever, check_requirements
 from prfpipe.loop import closing, stages
 from prfpipe.loop.context import RunContext
-from prfpipe.models import Effort, Verdict
+from prfpipe.models import Effort, Plan, Verdict
 from prfpipe.plan import make_plan
 from prfpipe.progress import Progress
 from prfpipe.runlog import RunLog
@@ -46,11 +47,13 @@ class Options:
 
 
 class Run:
-    """An open run; a context manager that holds the run's folder, so that no second copy works on it."""
+    """An open run; a context manager that holds the host and the run's folder, so that nobody else works on them."""
 
-    def __init__(self, context: RunContext, runlog: RunLog) -> None:
-        """Use `start` or `resume`."""
-        self.context, self._runlog = context, runlog
+    def __init__(self, context: RunContext, held: ExitStack) -> None:
+        """Use `start` or `resume`. `held` is left when the run is closed: the host's lock, the folder's."""
+        self.context, self._held = context, held
+        self._runlog = RunLog(context.folder, context.plan.run_id)
+        held.callback(self._runlog.close)
 
     @classmethod
     def start(cls, lever: Lever, options: Options, settings: Settings, progress: Progress) -> Self:
@@ -61,24 +64,15 @@ class Run:
             HostError: the machine is too noisy, or somebody else measures on it.
         """
         check_requirements(lever)
-        progress.say("plan: probing this machine's noise")
-        with host.exclusive():
-            noise = host.probe_noise(limit_percent=settings.noise_limit_percent, accept=options.accept_noise)
-        plan = make_plan(
-            lever.spec,
-            options.effort,
-            source_files=source_files(lever.root),
-            host=host.fingerprint(),
-            noise=noise,
-            command=options.command,
-            folder=lever.root,
-            seed=options.seed,
-        )
-        folder = RunFolder.create(settings.runs.resolve(), plan.run_id)
-        runlog = RunLog(folder, plan.run_id)
-        run = cls(RunContext(lever, plan, folder, _scratch(folder.path), settings, progress), runlog)
-        run._record(Stage.PLAN, lambda context: context.folder.write_all(layout.plan_files(context.plan)))
-        run._freeze_source()
+        with ExitStack() as held:
+            held.enter_context(host.exclusive())
+            progress.say("plan: probing this machine's noise")
+            plan = _plan(lever, options, settings)
+            folder = held.enter_context(RunFolder.create(settings.runs.resolve(), plan.run_id))
+            run = cls(RunContext(lever, plan, folder, _scratch(folder.path), settings, progress), held)
+            run._record(Stage.PLAN, lambda context: context.folder.write_all(layout.plan_files(context.plan)))
+            run._freeze_source()
+            run._held = held.pop_all()
         return run
 
     @classmethod
@@ -88,22 +82,19 @@ class Run:
         Raises:
             ResumeError: there is no such run, it is of another lever, or the lever's folder has changed since.
             TamperError: a file of a finished stage is not what it was.
+            HostError: somebody else measures on this machine.
         """
         path = settings.runs.resolve() / run_id
         if Path(run_id).name != run_id or not path.is_dir():
             raise ResumeError(f"no run {run_id!r} in {settings.runs}", hint="`--resume` takes the id of a run there.")
-        folder = RunFolder(path)
-        if not folder.has(layout.PLAN):
-            folder.close()
-            raise ResumeError(f"{run_id} ended before it had a plan", hint="Start a new run: nothing is lost.")
-        plan = layout.read_plan({layout.PLAN: folder.read(layout.PLAN)})
-        if plan.lever.id != lever.spec.id:
-            folder.close()
-            raise ResumeError(f"{run_id} is a run of {plan.lever.id}", hint=f"Resume it as {plan.lever.id}.")
-        context = RunContext(lever, plan, folder, _scratch(folder.path), settings, progress)
-        run = cls(context, RunLog(folder, run_id))
-        run._runlog.finished_stages()
-        run._freeze_source()
+        with ExitStack() as held:
+            held.enter_context(host.exclusive())
+            folder = held.enter_context(RunFolder(path))
+            context = RunContext(lever, _plan_of(folder, lever), folder, _scratch(path), settings, progress)
+            run = cls(context, held)
+            run._runlog.finished_stages()
+            run._freeze_source()
+            run._held = held.pop_all()
         return run
 
     def __enter__(self) -> Self:
@@ -112,8 +103,7 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._runlog.close()
-        self.context.folder.close()
+        self._held.close()
 
     @property
     def run_id(self) -> str:
@@ -172,6 +162,30 @@ class Run:
                 f"{self.context.lever.root} has changed since the plan was made",
                 hint="Start a new run: a plan holds for one state of the lever folder.",
             )
+
+
+def _plan(lever: Lever, options: Options, settings: Settings) -> Plan:
+    noise = host.probe_noise(limit_percent=settings.noise_limit_percent, accept=options.accept_noise)
+    return make_plan(
+        lever.spec,
+        options.effort,
+        source_files=source_files(lever.root),
+        host=host.fingerprint(),
+        noise=noise,
+        command=options.command,
+        folder=lever.root,
+        seed=options.seed,
+    )
+
+
+def _plan_of(folder: RunFolder, lever: Lever) -> Plan:
+    run_id = folder.path.name
+    if not folder.has(layout.PLAN):
+        raise ResumeError(f"{run_id} ended before it had a plan", hint="Start a new run: nothing is lost.")
+    plan = layout.read_plan({layout.PLAN: folder.read(layout.PLAN)})
+    if plan.lever.id != lever.spec.id:
+        raise ResumeError(f"{run_id} is a run of {plan.lever.id}", hint=f"Resume it as {plan.lever.id}.")
+    return plan
 
 
 def _scratch(run_folder: Path) -> Path:

@@ -67,7 +67,7 @@ def reprofile(context: RunContext) -> None:
 def _prove(
     context: RunContext, stage: Literal["prove", "verify"], tree: Path, seconds: float, *, with_coverage: bool
 ) -> None:
-    with context.alone():
+    with context.off_the_bench():
         record = prove.prove(
             context.spec,
             tree,
@@ -95,7 +95,7 @@ def _profile(context: RunContext, variant: Literal["baseline", "candidate"], tre
         seconds=_PROFILE_SECONDS[context.plan.effort],
         timeout=context.timeout,
     )
-    with context.alone():
+    with context.off_the_bench():
         record: ProfileRecord = profile_variant(job, context.progress)
     for path in sorted(out.iterdir()) if out.is_dir() else ():
         context.folder.write(layout.profile_file(variant, path.name), path.read_bytes())
