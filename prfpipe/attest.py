@@ -13,7 +13,7 @@ import binascii
 from collections.abc import Mapping
 from typing import Literal, TypeVar
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from prfpipe.digests import canonical_json, read_json
 from prfpipe.errors import TamperError
@@ -53,8 +53,6 @@ class _Subject(Record):
 
 
 class _Statement(Record):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False, validate_by_name=True)
-
     type: Literal["https://in-toto.io/Statement/v1"] = Field(alias="_type")
     subject: tuple[_Subject, ...] = Field(min_length=1)
     predicate_type: Literal["urn:prfpipe:evidence:v1"] = Field(alias="predicateType")

@@ -7,7 +7,8 @@ are written once and whole. The read side takes nothing but regular files with p
 import fcntl
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -39,7 +40,7 @@ class RunFolder:
         try:
             self._lock()
             with disk_errors(str(path)):
-                _clear_temporary(self._root)
+                _tidy(self._root)
         except BaseException:
             os.close(self._root)
             raise
@@ -112,7 +113,7 @@ class RunFolder:
         self._refuse_sealed(name)
         if len(data) > disk.MAX_FILE_BYTES:
             raise BundleError(f"{name}: {len(data)} bytes, at most {disk.MAX_FILE_BYTES}", hint="Record less.")
-        with disk_errors(str(self.path / name)):
+        with self._tidying(name):
             disk.write_new(self._root, check_name(name), data)
         return FileDigest(sha256=sha256_hex(data), size=len(data))
 
@@ -124,7 +125,8 @@ class RunFolder:
     def append_to(self, name: str) -> AppendFile:
         """Open a file of lines that grows durably. Raises `BundleError`."""
         self._refuse_sealed(name)
-        return AppendFile(self._root, check_name(name))
+        with self._tidying(name):
+            return AppendFile(self._root, check_name(name))
 
     def read(self, name: str) -> bytes:
         """A file's bytes.
@@ -148,7 +150,7 @@ class RunFolder:
     def remove(self, name: str) -> None:
         """Remove what an interrupted stage left behind. Raises `BundleError`."""
         self._refuse_sealed(name)
-        with disk_errors(str(self.path / name)):
+        with self._tidying(name):
             disk.remove(self._root, check_name(name))
 
     def files(self) -> dict[str, FileDigest]:
@@ -170,6 +172,16 @@ class RunFolder:
         if unfinished:
             raise BundleError(f"{unfinished[0]} is unfinished", hint="Resume the run before it is sealed.")
         self.write(STATEMENT, statement)
+
+    @contextmanager
+    def _tidying(self, name: str) -> Iterator[None]:
+        """Leave no folder without files behind, whether or not the disk does what it is asked."""
+        with disk_errors(str(self.path / name)):
+            try:
+                yield
+            finally:
+                with suppress(OSError):
+                    _tidy(self._root)
 
     def _refuse_sealed(self, name: str) -> None:
         if self.sealed:
@@ -240,21 +252,21 @@ def _take(folder: int, last: str, name: str, found: dict[str, bytes]) -> None:
         raise TamperError(f"more than {MAX_FILES} files or {MAX_TOTAL_BYTES} bytes", hint=disk.NOT_OURS)
 
 
-def _clear_temporary(folder: int) -> None:
+def _tidy(folder: int) -> None:
     """Remove what a crash between writing and naming left: temporary files, folders without files."""
     with os.scandir(folder) as entries:
         found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
     for name, is_folder in found:
         if is_folder:
-            _clear_folder(folder, name)
+            _tidy_folder(folder, name)
         elif name.startswith(disk.TEMPORARY_PREFIX):
             os.unlink(name, dir_fd=folder)
 
 
-def _clear_folder(folder: int, name: str) -> None:
+def _tidy_folder(folder: int, name: str) -> None:
     inner = os.open(name, _FOLDER, dir_fd=folder)
     try:
-        _clear_temporary(inner)
+        _tidy(inner)
         with os.scandir(inner) as left:
             empty = next(left, None) is None
         if empty:
