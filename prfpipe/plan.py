@@ -30,7 +30,7 @@ MAX_INVOCATIONS = 150
 _TOOLS = ("prfpipe", "py-spy", "memray", "coverage", "pydantic", "prefect", "boto3")
 
 # effort: alpha, seconds for the primary scenario, the secondary ones together, and the baseline stage
-_EFFORTS: dict[Effort, tuple[float, float, float, float, int]] = {
+EFFORTS: dict[Effort, tuple[float, float, float, float, int]] = {
     Effort.QUICK: (0.05, 40.0, 10.0, 10.0, 2),
     Effort.STANDARD: (0.01, 90.0, 60.0, 20.0, 3),
     Effort.RIGOROUS: (0.01, 600.0, 240.0, 60.0, 8),
@@ -71,7 +71,7 @@ def new_run_id(lever: str, now: datetime) -> str:
 
 def make_rule(spec: LeverSpec, effort: Effort) -> DecisionRule:
     """The decision rule of an effort for a lever."""
-    alpha, seconds, secondary, baseline, invocations = _EFFORTS[effort]
+    alpha, seconds, secondary, baseline, invocations = EFFORTS[effort]
     return DecisionRule(
         alpha=alpha,
         look_fractions=LOOK_FRACTIONS,

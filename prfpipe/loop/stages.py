@@ -11,6 +11,7 @@ from prfpipe.doctrine import Stage
 from prfpipe.loop.context import RunContext
 from prfpipe.loop.measuring import measure_baseline, measure_both
 from prfpipe.models import Effort, ProfileRecord
+from prfpipe.plan import planned_scenarios
 from prfpipe.profilers.session import Job, explain_difference, profile_variant
 from prfpipe.verdict import scenario_results
 
@@ -69,7 +70,7 @@ def _prove(
 ) -> None:
     with context.off_the_bench():
         record = prove.prove(
-            context.spec,
+            context.spec.model_copy(update={"scenarios": planned_scenarios(context.plan)}),
             tree,
             context.work(Stage(stage)),
             stage=stage,
