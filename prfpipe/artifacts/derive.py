@@ -92,7 +92,7 @@ def headline(verdict: Verdict) -> str:
     result = primary(verdict)
     if verdict.verdict == "adopt" and result:
         held = sum(guard.state == "holds" for guard in verdict.guards)
-        guards = f" and {held} of {len(verdict.guards)} guards hold" if verdict.guards else ""
+        guards = f"; {held} of {len(verdict.guards)} guards hold" if verdict.guards else ""
         return (
             f"{clean(result.scenario)} runs {fmt.show_point(result.speedup, fmt.RATIO)} as fast "
             f"({result.confidence * 100:g} % interval {fmt.show_interval(result.speedup, fmt.RATIO)}), "
@@ -115,7 +115,7 @@ def position(speedup: Estimate, expected: tuple[float, float]) -> Position:
 
 def claim_word(result: ScenarioResult, verdict: Verdict, expected: tuple[float, float]) -> str:
     """The claim itself for the primary scenario; for the others only where they lie against its range."""
-    return verdict.claim if result.primary else f"({position(result.speedup, expected)})"
+    return verdict.claim.replace("-", " ") if result.primary else f"({position(result.speedup, expected)})"
 
 
 def samples_needed(quantile: Fraction, confidence: Fraction) -> int:

@@ -13,7 +13,7 @@ _MAX_DECIMALS = 4
 class Unit:
     """`steps`: (size, suffix) from the largest to the smallest; `signed` writes a plus before gains.
 
-    `neutral` is the value that means no change: rounding never moves a bound onto it.
+    `neutral` is the value that means no change: rounding never moves a bound onto it, nor onto 0.
     """
 
     steps: tuple[tuple[float, str], ...]
@@ -91,14 +91,15 @@ def show_seconds(seconds: float) -> str:
 def _decimals(figure: Estimate, size: float, unit: Unit) -> int:
     if figure.low is None or figure.high is None or figure.high <= figure.low:
         return _decimals_of(figure.estimate / size)
-    places = max(0, min(1 - floor(log10((figure.high - figure.low) / size)), _MAX_DECIMALS))
-    while places < _MAX_DECIMALS and any(_hides(bound, places, unit) for bound in (figure.low, figure.high)):
+    places = max(0, min(-floor(log10((figure.high - figure.low) / size / 4)), _MAX_DECIMALS))
+    bounds = (figure.low / size, figure.high / size)
+    while places < _MAX_DECIMALS and any(_hides(bound, places, unit) for bound in bounds):
         places += 1
     return places
 
 
 def _hides(bound: float, places: int, unit: Unit) -> bool:
-    return bound != unit.neutral and round(bound, places) == unit.neutral
+    return round(bound, places) in {0.0, unit.neutral} - {bound}
 
 
 def _decimals_of(value: float) -> int:

@@ -65,8 +65,8 @@ def _ecdf(primary: ScenarioResult, samples: ScenarioSamples) -> Picture:
     return Picture(
         "ecdf",
         title="All latencies",
-        caption="The share of operations that took at most so long, marks at p50, p95 and p99. Variants "
-        "that are far apart have a panel each, with a scale of its own.",
+        caption="The share of operations that took at most so long, up to p99, with marks at p50, p95 and p99. "
+        "Variants that are far apart have a panel each, with a scale of its own.",
         alt=f"Cumulative latency of {clean(primary.scenario)}: {_against(primary, 'p50_ns')} at the median.",
         svg=ecdf(samples),
     )

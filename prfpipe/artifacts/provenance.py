@@ -1,5 +1,6 @@
 """Environment and reproduction: what a stranger needs to measure again."""
 
+import re
 import shlex
 
 from prfpipe.artifacts import format as fmt
@@ -38,7 +39,8 @@ def commit(plan: Plan) -> str:
 def reproduce(plan: Plan) -> str:
     """The exact commands to measure again, as lines for a shell."""
     source = plan.provenance
-    return f"git checkout {shlex.quote(source.git_commit)}\n{shlex.join(source.command)}"
+    known = re.fullmatch(r"[0-9a-f]{7,64}", source.git_commit)
+    return f"git checkout {source.git_commit}\n" * bool(known) + shlex.join(source.command)
 
 
 def heading_markdown(plan: Plan, title: str) -> str:

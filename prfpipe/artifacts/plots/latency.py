@@ -17,7 +17,7 @@ _ROW, _MARGIN = 38, 96
 
 
 def ecdf(samples: ScenarioSamples, *, width: int = 500, theme: style.Theme = "auto") -> bytes:
-    """Share of operations at or below each latency, one step curve an arm, marks at p50, p95 and p99.
+    """Share of operations at or below each latency, one step curve an arm, marks at p50, p95 and p99, up to p99.
 
     Where the candidate is so far from the baseline that one axis would flatten both, each has its own
     panel and scale.
@@ -42,21 +42,26 @@ def _panels(curves: dict[Arm, list[float]]) -> list[dict[Arm, list[float]]]:
     others: dict[Arm, list[float]] = {arm: curves[arm] for arm in curves if arm != "candidate"}
     if not candidate or not others:
         return [curves]
-    slowest, fastest = (
-        max(values[-1] for values in others.values()),
-        min(values[0] for values in others.values()),
-    )
+    slowest, fastest = max(_body(values)[1] for values in others.values()), min(map(min, others.values()))
     apart: list[dict[Arm, list[float]]] = [{"candidate": candidate}, others]
-    if candidate[-1] < fastest / 1.3:
+    if _body(candidate)[1] < fastest / 1.3:
         return apart
     return apart[::-1] if candidate[0] > slowest * 1.3 else [curves]
 
 
+def _body(values: Sequence[float]) -> tuple[float, float]:
+    """The fastest sample and p99: beyond it, the plot of the tail shows more."""
+    return values[0], quantile_of(values, 0.99)
+
+
 def _ecdf_panel(axes: "Axes", curves: dict[Arm, list[float]]) -> None:
-    ends = [value for values in curves.values() for value in (values[0], values[-1])]
+    ends = [end for values in curves.values() for end in _body(values)]
     style.duration_axis(axes, "x", ends, ticks=4)
     for arm, values in curves.items():
         _ecdf_curve(axes, arm, values)
+    low, high = min(ends), max(ends)
+    margin = 0.04 * (high - low) or 0.01 * high
+    axes.set_xlim(max(low - margin, low / 2), high + margin)
     axes.grid(visible=True)
 
 
@@ -93,7 +98,9 @@ def _tail_points(values: Sequence[float]) -> tuple[list[float], list[float]]:
 def _tail_frame(axes: "Axes", curves: dict[Arm, list[float]], certified: float, longest: int) -> None:
     ends = [value for values in curves.values() for value in (values[0], values[-1])]
     style.duration_axis(axes, "y", ends)
-    shown = [share for share in _NINES if share <= 1 - 1 / longest] or [0.5]
+    # Beyond p99.9 the axis is so long that p90 and p95 would run into each other.
+    crowded = longest > 20_000
+    shown = [share for share in _NINES if share <= 1 - 1 / longest and not (crowded and share == 0.95)] or [0.5]
     axes.set_xscale("log")
     axes.set_xlim(_odds(0.25), _odds(1 - 1 / longest) if longest > 4 else _odds(0.9))
     axes.set_xticks([_odds(share) for share in shown], [f"p{share * 100:g}" for share in shown], minor=False)

@@ -42,7 +42,9 @@ def _frame(above: "Axes", below: "Axes", count: int) -> None:
     below.set_xlabel("invocation, in the order measured")
     below.axhline(0, color=style.INK, linewidth=1)
     below.yaxis.set_major_locator(MaxNLocator(5))
-    below.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+.3g} %".replace("-", "−")))
+    below.yaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:+.3g} %".replace("-", "−").replace("+0 %", "0 %"))
+    )
     below.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     below.set_xlim(0.5, count + 0.5)
     for axes in (above, below):

@@ -69,7 +69,7 @@ _DARK_RULES = "".join(
 )
 # matplotlib leaves out the fill of black, which no colour here is, and of text in the default colour.
 _DARK_STYLE = f"<style>@media (prefers-color-scheme: dark){{{_DARK_RULES}}}</style>"
-_LOG_SPAN, _DECADES_ONLY = 4, 300
+_LOG_SPAN, _FINE, _DECADES_ONLY = 4, 10, 300
 _FONT = "'DejaVu Sans'"
 _READERS_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans'"
 
@@ -119,7 +119,10 @@ def _spans(values: Sequence[float]) -> float:
 
 
 def _subs(values: Sequence[float]) -> tuple[float, ...]:
-    return (1.0, 2.0, 5.0) if _spans(values) < _DECADES_ONLY else (1.0,)
+    span = _spans(values)
+    if span < _FINE:
+        return (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
+    return (1.0, 2.0, 5.0) if span < _DECADES_ONLY else (1.0,)
 
 
 def _set_axis(
