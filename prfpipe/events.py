@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, Protocol
 
+from prfpipe import layout
 from prfpipe.digests import canonical_json
 from prfpipe.doctrine import ARTIFACTS, EVENT_CODES
 from prfpipe.models import GuardMetric, GuardResult, Plan, Record, RunId, Verdict
@@ -82,6 +83,11 @@ def events_bytes(events: Iterable[Event]) -> bytes:
     sink = LineSink()
     emit_all(events, sink)
     return sink.data()
+
+
+def read_events(data: bytes) -> tuple[Event, ...]:
+    """The events of an `events.jsonl`. Raises `BundleError`."""
+    return tuple(layout.decode(Event, line, layout.EVENTS) for line in data.splitlines())
 
 
 def events_for(plan: Plan, verdict: Verdict, missing: Missing, time: str) -> tuple[Event, ...]:

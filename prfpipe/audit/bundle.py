@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from prfpipe import layout, verdict
@@ -46,6 +47,19 @@ class Bundle:
     def plan(self) -> Plan:
         """The plan."""
         return layout.read_plan(self.files)
+
+    @property
+    def made_by(self) -> str:
+        """The version of prfpipe that made the bundle."""
+        return self.plan.provenance.tools.get("prfpipe", "unknown")
+
+    @property
+    def made_by_this_version(self) -> bool:
+        """Whether that is the version that audits: only then must rules and wording be the same."""
+        try:
+            return self.made_by == version("prfpipe")
+        except PackageNotFoundError:
+            return self.made_by == "not installed"
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:

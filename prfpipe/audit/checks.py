@@ -24,7 +24,7 @@ from prfpipe.bundle import read_tree
 from prfpipe.digests import sha256_hex, sha256_tree
 from prfpipe.doctrine import Stage
 from prfpipe.errors import PrfpipeError, TamperError
-from prfpipe.events import Event, events_bytes, events_for
+from prfpipe.events import events_bytes, events_for, read_events
 from prfpipe.runlog import claims
 
 _MAX_PROBLEMS = 3
@@ -221,8 +221,11 @@ def _verdict(bundle: Bundle) -> str:
 def _same(derive: Callable[[Bundle], Mapping[str, bytes]]) -> Callable[[Bundle], str]:
     def run(bundle: Bundle) -> str:
         derived = derive(bundle)
-        if wrong := [name for name, data in derived.items() if bundle.file(name) != data]:
+        wrong = [name for name, data in derived.items() if bundle.file(name) != data]
+        if wrong and (bundle.made_by_this_version or not all(name.endswith(".md") for name in wrong)):
             raise _refuse(f"not what the records give: {_some(wrong)}")
+        if wrong:
+            raise Noted(f"{_some(wrong)}: worded by prfpipe {bundle.made_by!a}, in other words than this version's")
         return f"{', '.join(derived)}: the same bytes"
 
     return run
@@ -234,6 +237,9 @@ def _baseline_report(bundle: Bundle) -> Mapping[str, bytes]:
 
 
 def _comparison(bundle: Bundle) -> Mapping[str, bytes]:
+    # Wording may differ between versions; the verdict's own word may not.
+    if f"Verdict: {bundle.verdict.verdict}\n".encode() not in bundle.file(layout.COMPARISON_TEXT):
+        raise _refuse(f"{layout.COMPARISON_TEXT} does not say {bundle.verdict.verdict}")
     return {**comparison(bundle.plan, bundle.verdict), **tail_notes(bundle.plan, bundle.verdict)}
 
 
@@ -257,7 +263,7 @@ def _page(bundle: Bundle) -> str:
 
 def _events(bundle: Bundle) -> str:
     data = bundle.file(layout.EVENTS)
-    times = {layout.decode(Event, line, layout.EVENTS).time for line in data.splitlines()}
+    times = {event.time for event in read_events(data)}
     if len(times) > 1:
         raise _refuse("events of one run carry different times")
     missing = layout.missing_files(bundle.plan, bundle.files)
@@ -267,16 +273,12 @@ def _events(bundle: Bundle) -> str:
     return ", ".join(event.code for event in expected) or "none"
 
 
-def _rule_of_effort(bundle: Bundle) -> str:
-    return doctrine.rule_of_effort(bundle.plan)
-
-
 CHECKS: tuple[_Spec, ...] = (
     _Spec("statement", "The statement is whole and in canonical form", _statement),
     _Spec("files", "Exactly the listed files are there", _files, ("statement",)),
     _Spec("digests", "Every file has its listed size and sha256", _digests, ("files",)),
     _Spec("plan", "The plan agrees with itself", _plan, ("digests",)),
-    _Spec("rule", "The decision rule is that of the effort", _rule_of_effort, ("plan",)),
+    _Spec("rule", "The decision rule is that of the effort", doctrine.rule_of_effort, ("plan",)),
     _Spec("journal", "The journal is one chain and covers every file", _journal, ("plan",)),
     _Spec("plan-first", "The plan was frozen before anything was measured", _plan_first, ("journal",)),
     _Spec("agrees", "The statement says what the files say", _agrees, ("journal",)),

@@ -5,12 +5,11 @@ the audit notes it and goes on.
 """
 
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, version
 
 from prfpipe import doctrine, layout
 from prfpipe.audit.bundle import HINT, Bundle
 from prfpipe.errors import TamperError
-from prfpipe.models import Plan, ProfileRecord, ProofRecord
+from prfpipe.models import ProfileRecord, ProofRecord
 from prfpipe.plan import make_rule
 from prfpipe.prove.failures import failures
 
@@ -19,21 +18,14 @@ class Noted(Exception):  # noqa: N818 - not an error: the check neither holds no
     """What an audit says without refusing."""
 
 
-def rule_of_effort(plan: Plan) -> str:
+def rule_of_effort(bundle: Bundle) -> str:
     """Whether the rule is the one that this version makes for lever and effort; nobody may choose it."""
-    made_by = plan.provenance.tools.get("prfpipe", "unknown")
+    plan = bundle.plan
     if plan.rule == make_rule(plan.lever, plan.effort):
         return f"alpha {plan.rule.alpha:g}, {plan.rule.seconds:g} s, as for every {plan.effort} run"
-    if made_by != _own_version():
-        raise Noted(f"made by prfpipe {made_by!a}, whose rules this version does not know")
+    if not bundle.made_by_this_version:
+        raise Noted(f"made by prfpipe {bundle.made_by!a}, whose rules this version does not know")
     raise TamperError("the rule was chosen for this run: it is not that of the effort", hint=HINT)
-
-
-def _own_version() -> str:
-    try:
-        return version("prfpipe")
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def artifacts(bundle: Bundle) -> str:
@@ -42,7 +34,7 @@ def artifacts(bundle: Bundle) -> str:
     names = {name for missing in lacking.values() for name in missing}
     cannot = names & layout.unobtainable_files(bundle.plan)
     wrong = [f"{name} is missing" for name in sorted(names - cannot)]
-    wrong += [f"{artifact}: no {field}" for artifact, field in _lacking_fields(bundle) if artifact not in lacking]
+    wrong += [f"{artifact}: no {field}" for artifact, field in _lacking_fields(bundle, set(lacking))]
     _judge(bundle, wrong)
     if cannot:
         raise Noted(f"this lever cannot be profiled in full: {len(cannot)} files of ART-02 cannot be had")
@@ -83,12 +75,11 @@ def _judge(bundle: Bundle, wrong: list[str]) -> None:
     raise Noted(f"{text}: the verdict is {bundle.verdict.verdict}, which does not need it")
 
 
-def _lacking_fields(bundle: Bundle) -> Iterator[tuple[str, str]]:
+def _lacking_fields(bundle: Bundle, without_files: set[str]) -> Iterator[tuple[str, str]]:
     for artifact in doctrine.ARTIFACTS:
-        holds = _HOLDS[artifact.id]
-        for field in artifact.fields:
-            if not holds(bundle, field):
-                yield artifact.id, field
+        if artifact.id not in without_files:
+            holds = _HOLDS[artifact.id]
+            yield from ((artifact.id, field) for field in artifact.fields if not holds(bundle, field))
 
 
 def _art_01(bundle: Bundle, field: str) -> bool:

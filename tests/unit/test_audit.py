@@ -16,7 +16,7 @@ from prfpipe.audit.samples import derived_seed
 from prfpipe.bundle import read_tree
 from prfpipe.doctrine import Stage
 from prfpipe.errors import InputError, TamperError
-from prfpipe.models import CommandVariant, PythonVariant, Variants
+from prfpipe.models import CommandVariant, ProfileRecord, PythonVariant, Variants
 from tests.support import bundles, records
 
 Files = dict[str, bytes]
@@ -331,12 +331,49 @@ def test_a_rejected_run_is_accepted_evidence_and_its_failed_proof_is_noted(
     assert {check.id for check in report.checks if check.result == "noted"} == {"INV-PRF-COMPAT"}
 
 
-def test_a_lever_in_another_language_has_no_flamegraph_and_the_audit_says_so(tmp_path: Path) -> None:
+def test_a_lever_in_another_language_has_no_flamegraph_and_the_audit_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     command = CommandVariant(command=("node", "subject.mjs"))
     variants = Variants(baseline=PythonVariant(python="baseline.py"), candidate=command)
+    blind = ProfileRecord(variant="candidate", operations=0, cpu=None, allocations=None, notes=("cannot see",))
+    profiled = bundles.profile_files
+
+    def profile_files(variant: str) -> Files:
+        return layout.profile_files(blind) if variant == "candidate" else profiled(variant)
+
+    monkeypatch.setattr(bundles, "profile_files", profile_files)
     lever = records.lever(bundles.SPEEDUPS, guards=(), variants=variants)
-    assert layout.profile_file("candidate", "cpu.svg") in layout.unobtainable_files(bundles.plan(lever=lever))
-    assert layout.profile_file("baseline", "cpu.svg") not in layout.unobtainable_files(bundles.plan(lever=lever))
+    report = built(bundles.Parts.of(bundles.plan(lever=lever)), tmp_path)
+    assert report.accepted, report.checks
+    assert {check.id for check in report.checks if check.result == "noted"} == {"INV-PRF-ARTIFACTS"}
+    assert "PRF-002" in next(check.detail for check in report.checks if check.id == "events")
+
+
+def older(parts: bundles.Parts) -> bundles.Parts:
+    tools = {**parts.plan.provenance.tools, "prfpipe": "0.0.9"}
+    source = parts.plan.provenance.model_copy(update={"tools": tools})
+    return replace(parts, plan=parts.plan.model_copy(update={"provenance": source}))
+
+
+def test_wording_of_another_version_is_noted(parts: bundles.Parts, tmp_path: Path) -> None:
+    files = read_tree(bundles.build(tmp_path, older(parts)))
+    reworded = {**files, layout.BASELINE_TEXT: replaced(files[layout.BASELINE_TEXT], b"Figures", b"Numbers")}
+    report = audit_files(bundles.rechained(reworded))
+    assert report.accepted
+    assert {check.id for check in report.checks if check.result == "noted"} == {"art-01"}
+
+
+def test_another_versions_wording_may_not_say_another_verdict(parts: bundles.Parts, tmp_path: Path) -> None:
+    files = read_tree(bundles.build(tmp_path, older(parts)))
+    text = replaced(files[layout.COMPARISON_TEXT], b"Verdict: adopt", b"Verdict: reject")
+    assert "art-03-05" in failing(audit_files(bundles.rechained({**files, layout.COMPARISON_TEXT: text})))
+
+
+def test_figures_of_another_version_must_be_the_same(parts: bundles.Parts, tmp_path: Path) -> None:
+    files = read_tree(bundles.build(tmp_path, older(parts)))
+    figures = replaced(files[layout.COMPARISON], b'"estimate": 7', b'"estimate": 8')
+    assert "art-03-05" in failing(audit_files(bundles.rechained({**files, layout.COMPARISON: figures})))
 
 
 def test_samples_of_an_interrupted_measurement_stay_in_the_bundle(
