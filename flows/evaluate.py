@@ -4,6 +4,7 @@ Nothing is timed across a Prefect call. Only archiving is retried: a measurement
 proves nothing. After a crash the run's own journal is the truth; give its run id as `resume`.
 """
 
+import logging
 import time
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from pydantic import Field
 from prfpipe import layout
 from prfpipe.artifacts.summary import summary_markdown
 from prfpipe.doctrine import Stage
+from prfpipe.errors import PrfpipeError
 from prfpipe.events import Event, read_events
 from prfpipe.lever import Lever, find_lever
 from prfpipe.loop import LOOP, Options, Outcome, Run, close, open_run
@@ -27,6 +29,20 @@ from prfpipe.settings import Settings, load_settings
 
 # Prefect keeps an artifact in its database; a picture that is larger than this is left to the report.
 MAX_ARTIFACT_BYTES = 400_000
+
+
+class _WithoutTraceback(logging.Filter):
+    """A failure that prfpipe expects is told in its own words; a traceback would only hide them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, PrfpipeError):
+            record.msg, record.args, record.exc_info = f"{error.message} ({error.hint})", (), None
+        return True
+
+
+for _name in ("prefect.flow_runs", "prefect.task_runs"):
+    logging.getLogger(_name).addFilter(_WithoutTraceback())
 
 
 @flow(name="evaluate-lever", flow_run_name="{lever}-{effort}", validate_parameters=True)
