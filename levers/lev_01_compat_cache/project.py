@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
+from io import FileIO
 from typing import Any, NamedTuple
 
 BUDGET_BYTES = 1_000_000
@@ -77,21 +78,27 @@ def _entries(folder: bytes) -> list[os.DirEntry[bytes]]:
 def read(root: bytes, path: bytes) -> tuple[bytes | None, str | None]:
     """(bytes, None), or (None, flag) for what cannot be analysed: `unreadable`, `over-budget`.
 
-    One open and one bounded read: what is hashed is what is parsed, whatever happens to the file meanwhile.
+    One open and one reading: what is hashed is what is parsed, whatever happens to the file meanwhile.
     """
     try:
-        handle = os.open(root + b"/" + path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with FileIO(root + b"/" + path, opener=_opener) as file:
+            return _content(file)
     except OSError:
         return None, "unreadable"
-    try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            return None, "unreadable"
-        data = os.read(handle, BUDGET_BYTES + 1)
-    except OSError:
+
+
+def _opener(path: str | bytes, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a pipe must not hold the check up
+
+
+def _content(file: FileIO) -> tuple[bytes | None, str | None]:
+    state = os.fstat(file.fileno())
+    if not stat.S_ISREG(state.st_mode):
         return None, "unreadable"
-    finally:
-        os.close(handle)
-    return (data, None) if len(data) <= BUDGET_BYTES else (None, "over-budget")
+    data = file.readall() if state.st_size <= BUDGET_BYTES else None
+    if data is None or len(data) > BUDGET_BYTES:
+        return None, "over-budget"
+    return data, None
 
 
 def modules(root: bytes) -> Iterator[Module]:
