@@ -25,7 +25,7 @@ from prfpipe.models import (
     Verdict,
     VerdictWord,
 )
-from prfpipe.prove.failures import failures
+from prfpipe.proof_rules import failures
 
 # The saving that a subject's own clock shows must be seen from outside too, at least by this share.
 _SEEN_FROM_OUTSIDE = Fraction(1, 2)

@@ -11,7 +11,7 @@ from prfpipe.audit.bundle import HINT, Bundle
 from prfpipe.errors import TamperError
 from prfpipe.models import ProfileRecord, ProofRecord
 from prfpipe.plan import make_rule
-from prfpipe.prove.failures import failures
+from prfpipe.proof_rules import failures
 
 
 class Noted(Exception):  # noqa: N818 - not an error: the check neither holds nor fails

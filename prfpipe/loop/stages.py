@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Literal
 
-from prfpipe import figures, layout, prove
+from prfpipe import figures, layout
 from prfpipe import implement as implementing
 from prfpipe.artifacts.art01 import baseline_report
 from prfpipe.doctrine import Stage
@@ -13,6 +13,7 @@ from prfpipe.loop.measuring import measure_baseline, measure_both
 from prfpipe.models import Effort, ProfileRecord
 from prfpipe.plan import planned_scenarios
 from prfpipe.profilers.session import Job, explain_difference, profile_variant
+from prfpipe.prove import prove
 from prfpipe.verdict import scenario_results
 
 _PROOF_SECONDS = {Effort.QUICK: 25.0, Effort.STANDARD: 45.0, Effort.RIGOROUS: 120.0}
@@ -69,7 +70,7 @@ def _prove(
     context: RunContext, stage: Literal["prove", "verify"], tree: Path, seconds: float, *, with_coverage: bool
 ) -> None:
     with context.off_the_bench():
-        record = prove.prove(
+        record = prove(
             context.spec.model_copy(update={"scenarios": planned_scenarios(context.plan)}),
             tree,
             context.work(Stage(stage)),

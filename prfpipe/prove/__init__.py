@@ -1,19 +1,8 @@
-"""Proof that the candidate does what the baseline does, and that the oracle would see it if it did not."""
+"""Proof that the candidate does what the baseline does: conformance, lockstep, edge cases, oracle self-test.
 
-from typing import TYPE_CHECKING
+What a proof's record says against a lever is `prfpipe.proof_rules`: the verdict and the audit need it too.
+"""
 
-from prfpipe.prove.failures import failures, passed
+from prfpipe.prove.proof import prove
 
-if TYPE_CHECKING:
-    from prfpipe.prove.proof import prove
-
-__all__ = ["failures", "passed", "prove"]
-
-
-def __getattr__(name: str) -> object:
-    # An audit asks for `failures` only and must not load what starts processes.
-    if name == "prove":
-        from prfpipe.prove.proof import prove
-
-        return prove
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__all__ = ["prove"]

@@ -1,7 +1,5 @@
 """Words for people about a lever's outputs and names: short, on one line, nothing that acts on a terminal."""
 
-from collections.abc import Iterator
-
 _BEFORE, _AFTER = 20, 40
 MAX_NAME = 120
 
@@ -26,15 +24,3 @@ def _excerpt(text: str, at: int) -> str:
     start, end = max(0, at - _BEFORE), at + _AFTER
     shown = plain(text[start:end], _BEFORE + _AFTER)
     return f"{'…' if start else ''}`{shown}`{'…' if end < len(text) else ''}"
-
-
-def spans(lines: tuple[int, ...]) -> str:
-    """Sorted line numbers: `3, 7-9`."""
-    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in _runs(lines))
-
-
-def _runs(lines: tuple[int, ...]) -> Iterator[tuple[int, int]]:
-    """First and last of each run of consecutive numbers."""
-    starts = [line for line in lines if line - 1 not in lines]
-    ends = [line for line in lines if line + 1 not in lines]
-    return zip(starts, ends, strict=True)

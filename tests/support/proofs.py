@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Literal
 
 from prfpipe.models import ProofRecord
-from prfpipe.prove import failures, prove
+from prfpipe.proof_rules import failures
+from prfpipe.prove import prove
 from tests.support.levers import BASELINE, WORKLOAD, spec_of
 
 

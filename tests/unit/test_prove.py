@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from prfpipe.errors import SubjectCrashError, SubjectHangError
-from prfpipe.prove import failures, passed
+from prfpipe.proof_rules import failures, passed
 from prfpipe.subject.variants import tree_digest
 from tests.support.levers import BASELINE, CANDIDATE, WORKLOAD, write_lever
 from tests.support.proofs import candidate_with, codes, messages, proof_of, with_canonical, with_edge_cases

@@ -12,7 +12,8 @@ from prfpipe.errors import SubjectCrashError
 from prfpipe.implement import diff, make_tree
 from prfpipe.lever import load_lever
 from prfpipe.models import ProofRecord
-from prfpipe.prove import failures, prove
+from prfpipe.proof_rules import failures
+from prfpipe.prove import prove
 from prfpipe.subject.process import Subject
 from prfpipe.subject.variants import subject_launch
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from prfpipe.prove import failures, passed
+from prfpipe.proof_rules import failures, passed
 from tests.support.levers import CANDIDATE, write_lever
 from tests.support.proofs import codes, messages, proof_of, with_canonical, with_edge_cases
 

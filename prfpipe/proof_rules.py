@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from prfpipe.models import CaseResult, CoverageFile, ProofRecord, Reason
-from prfpipe.prove.text import spans
 
 MIN_MUTANTS = 4
 _MAX_REASONS = 5
@@ -89,7 +88,7 @@ def _coverage(record: ProofRecord) -> Iterator[str]:
 
 def _missing(file: CoverageFile) -> Iterator[str]:
     if file.missing_lines:
-        yield f"lines {spans(file.missing_lines)}"
+        yield f"lines {_spans(file.missing_lines)}"
     # A branch from a line that is not reached at all says nothing new.
     partial = [branch for branch in file.missing_branches if branch[0] not in file.missing_lines]
     yield from (f"branch {start}->{end if end > 0 else 'exit'}" for start, end in partial)
@@ -108,3 +107,15 @@ def _self_test(record: ProofRecord) -> Iterator[tuple[str, str]]:
             "oracle-untested",
             f"only {tried} kinds of wrong output could be shown to the oracle, not {MIN_MUTANTS}",
         )
+
+
+def _spans(lines: tuple[int, ...]) -> str:
+    """Sorted line numbers: `3, 7-9`."""
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in _runs(lines))
+
+
+def _runs(lines: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    """First and last of each run of consecutive numbers."""
+    starts = [line for line in lines if line - 1 not in lines]
+    ends = [line for line in lines if line + 1 not in lines]
+    return zip(starts, ends, strict=True)
