@@ -51,12 +51,12 @@ def _units(stacks: Stacks, ratio: float) -> Stacks:
 
 
 def align(stacks: Stacks, own: str, label: str) -> Stacks:
-    """Give the variants' own files one name, so that equal functions meet although their files differ."""
+    """Give the variants' own files one name, so that functions meet although their files and classes differ."""
     if own == label:
         return stacks
     aligned: Counter[Stack] = Counter()
     for stack, count in stacks.items():
-        aligned[tuple(Frame(f.function, label) if f.file == own else f for f in stack)] += count
+        aligned[tuple(Frame(f.function.rpartition(".")[2], label) if f.file == own else f for f in stack)] += count
     return dict(aligned)
 
 

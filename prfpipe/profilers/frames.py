@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -69,6 +70,8 @@ def _tail(file: str) -> str:
 RUNNER = str(Path(prfpipe.subject.__file__).with_name("runner.py"))
 BOUNDARY = Frame("timed_block", "<prfpipe>/runner.py")
 """The runner's frame below which operations run; what lies above it is not the subject's."""
+WARM_UP = Frame("warm_up", BOUNDARY.file)
+"""Stands above it while the subject warms up: a cache that fills would hide what it saves later."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +83,17 @@ class Paths:
 
     tree: Path
 
+    @cached_property
+    def _roots(self) -> tuple[str, str]:
+        return f"{self.tree}/", f"{self.tree.resolve()}/"
+
     def short(self, file: str) -> str:
         """The short form of one path."""
         if file == RUNNER:
             return BOUNDARY.file
-        for root in (self.tree, self.tree.resolve()):
-            if file.startswith(f"{root}/"):
-                return file[len(str(root)) + 1 :]
+        for root in self._roots:
+            if file.startswith(root):
+                return file.removeprefix(root)
         return _library(file)
 
 
@@ -100,8 +107,8 @@ def _library(file: str) -> str:
 
 
 def below_boundary(stack: Stack) -> Stack:
-    """What runs below the runner's `timed_block`, or nothing."""
-    if BOUNDARY not in stack:
+    """What runs below the runner's `timed_block` once the subject is warm, or nothing."""
+    if BOUNDARY not in stack or WARM_UP in stack:
         return ()
     below = stack[stack.index(BOUNDARY) + 1 :]
     # Until Python 3.12 a comprehension has a frame of its own.
@@ -113,6 +120,11 @@ class Targets:
     """Entries `file.py`, `file.py:function` or `folder/`; a function's last name is enough (`operate`)."""
 
     entries: tuple[str, ...]
+
+    def unqualified(self) -> "Targets":
+        """The same with the last part of each function's name, as functions are called in differences."""
+        split = (entry.partition(":") for entry in self.entries)
+        return Targets(tuple(file + colon + name.rpartition(".")[2] for file, colon, name in split))
 
     def match(self, frame: Frame) -> bool:
         """Whether an entry names this function; library files match without their `<…>/`."""

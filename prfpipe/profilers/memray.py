@@ -3,13 +3,15 @@
 The page shows the whole process at its peak, since that is what the memory guard measures. Sites and sums
 count only what operations allocated.
 
-The subject runs with PYTHONMALLOC=malloc: each object is seen, not only the arenas of Python's own allocator, and
-extension modules that use both allocators (tree-sitter 0.26) do not abort under memray.
+Objects up to 512 bytes come from arenas of Python's own allocator: they show where an arena was taken. Extension
+modules that mix that allocator with the system's (tree-sitter 0.26) abort under memray; with PYTHONMALLOC=malloc
+there is only one, at the price of a record for each object.
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -39,7 +41,9 @@ class Memray:
     """See `Profiler`."""
 
     name = "memray"
-    environment: Mapping[str, str] = {"PYTHONMALLOC": "malloc"}
+    least = 1
+    # Extensions that pair PyMem_Malloc with free (py-tree-sitter 0.26 does) abort unless both are the C library's.
+    environments: tuple[Mapping[str, str], ...] = ({}, {"PYTHONMALLOC": "malloc"})
 
     def require(self) -> None:
         """See `Profiler.require`."""
@@ -48,10 +52,7 @@ class Memray:
 
     def wrap(self, output: Path) -> tuple[str, ...]:
         """See `Profiler.wrap`."""
-        # Extensions that pair PyMem_Malloc with free (py-tree-sitter 0.26 does) abort under memray unless both are
-        # the C library's; it also shows every Python object as an allocation of its own.
-        memray = (sys.executable, "-P", "-m", "memray", "run", "--quiet", "--force", "--output", str(output))
-        return ("env", "PYTHONMALLOC=malloc", *memray)
+        return (sys.executable, "-P", "-m", "memray", "run", "--quiet", "--force", "--output", str(output))
 
     def told(self, timed_ns: int, output: Path) -> float:
         """See `Profiler.told`."""
@@ -135,11 +136,12 @@ def _site(frame: Frame, tally: _Tally) -> AllocationSite:
 
 def _by_function(reader: "FileReader", paths: Paths) -> dict[Frame, _Tally]:
     """What each function allocated itself, inside operations only."""
+    named = cache(lambda function, file: clean_frame(function, paths.short(file)))
     owners: dict[int, Frame | None] = {}
     tallies: dict[Frame, _Tally] = {}
     for record in _allocations(reader):
         if record.stack_id not in owners:
-            below = below_boundary(_stack(record.stack_trace(), paths))
+            below = below_boundary(_stack(record.stack_trace(), named))
             owners[record.stack_id] = below[-1] if below else None
         if owner := owners[record.stack_id]:
             tally = tallies.setdefault(owner, _Tally())
@@ -155,9 +157,9 @@ def _allocations(reader: "FileReader") -> Iterator["AllocationRecord"]:
     return (record for record in reader.get_allocation_records() if record.allocator not in freeing)
 
 
-def _stack(trace: Iterable[tuple[str, str, int]], paths: Paths) -> Stack:
+def _stack(trace: PythonStack, named: Callable[[str, str], Frame]) -> Stack:
     """A trace of memray has the innermost function first."""
-    return tuple(clean_frame(function, paths.short(file)) for function, file, _ in trace)[::-1]
+    return tuple(named(function, file) for function, file, _ in reversed(trace))
 
 
 @dataclass(frozen=True)
@@ -180,8 +182,9 @@ def _write_page(run: Run) -> None:
     from memray.reporters.flamegraph import FlameGraphReporter
 
     paths = Paths(run.tree)
+    named = cache(lambda function, file: _plain(function, paths.short(file)))
     with FileReader(run.output) as reader:
-        records = [_shown(record, paths) for record in reader.get_high_watermark_allocation_records()]
+        records = [_shown(record, named) for record in reader.get_high_watermark_allocation_records()]
         memory, metadata = list(reader.get_memory_snapshots()), reader.metadata
     reporter = FlameGraphReporter.from_snapshot(
         cast("list[AllocationRecord]", records), memory_records=memory, native_traces=False
@@ -191,8 +194,8 @@ def _write_page(run: Run) -> None:
         reporter.render(page, shown, show_memory_leaks=False, merge_threads=True, inverted=False, no_web=True)
 
 
-def _shown(record: "AllocationRecord", paths: Paths) -> _Record:
-    trace = [(*_plain(function, paths.short(file)), line) for function, file, line in record.stack_trace()]
+def _shown(record: "AllocationRecord", named: Callable[[str, str], tuple[str, str]]) -> _Record:
+    trace = [(*named(function, file), line) for function, file, line in record.stack_trace()]
     return _Record(record.tid, "", record.size, record.n_allocations, trace)
 
 

@@ -1,5 +1,6 @@
 """What a profiler is to the rest of the room."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -29,6 +30,10 @@ class Profiler(Protocol):
     """Runs a subject under a profiling tool and turns what the tool wrote into the files of ART-02."""
 
     name: str
+    least: int
+    """Operations of the warm subject that a profile must hold."""
+    environments: tuple[Mapping[str, str], ...]
+    """Additions to the environment, each tried where the subject aborted in the one before."""
 
     def require(self) -> None:
         """Raise `ProfilerError` with an install hint where the tool is missing."""

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from prfpipe.digests import pretty_json
@@ -31,6 +32,8 @@ class PySpy:
     """See `Profiler`."""
 
     name = "py-spy"
+    least = 2
+    environments: tuple[Mapping[str, str], ...] = ({},)
 
     def require(self) -> None:
         """See `Profiler.require`."""
@@ -86,7 +89,7 @@ def _errors(report: Path, recorded: int) -> int:
     if not found:
         raise ProfilerError("py-spy did not say that it finished", hint="Run `py-spy record` by hand.")
     samples, errors = map(int, found[-1])
-    if recorded < 0.9 * samples:
+    if recorded < samples:
         raise ProfilerError(
             f"py-spy took {samples} samples, its output holds {recorded}: it is cut",
             hint="Is the disk full? Profile again.",

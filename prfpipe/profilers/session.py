@@ -1,28 +1,29 @@
 """Run a variant under its lever's profilers on the primary scenario; explain what changed between two."""
 
 import shutil
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prfpipe import profilers
-from prfpipe.errors import ProfilerError, SubjectError
+from prfpipe.errors import ProfilerError, SubjectCrashError, SubjectError
 from prfpipe.models import AllocationProfile, CpuProfile, LeverSpec, ProfileDiff, ProfileRecord, PythonVariant
 from prfpipe.profilers import differential, folded
 from prfpipe.profilers.flamegraph import differential as differential_svg
 from prfpipe.profilers.frames import Targets, printable
 from prfpipe.profilers.protocol import Profiler, Run
 from prfpipe.progress import Progress
-from prfpipe.subject.process import Launch, Subject, Workload
+from prfpipe.subject.process import Subject, Workload
 from prfpipe.subject.variants import VariantName, subject_launch, workload_launch
 
-MIN_OPERATIONS = 3
 BLOCK_NS = 50_000_000
 MAX_BLOCK = 1000
 _SLOWDOWN = 3
 """Profilers slow a subject down (memray up to 2.3 times), so its answers may take longer than usual."""
+_ABORTED = (-signal.SIGABRT, -signal.SIGSEGV)
 _PATIENCE = 4
 """A profile that says too little when its time is up may take up to this many times as long."""
 
@@ -97,17 +98,36 @@ def _targets(spec: LeverSpec, *own: str) -> Targets:
 
 def _profile(job: Job, profiler: Profiler, progress: Progress) -> tuple[CpuProfile | AllocationProfile, int]:
     scratch = job.scratch / profiler.name
-    shutil.rmtree(scratch, ignore_errors=True)
-    workdir = scratch / "work"
-    workdir.mkdir(parents=True)
     output, report = scratch / "profile.raw", scratch / "report.txt"
-    wrap = profiler.wrap(output)
-    timeout = job.timeout * _SLOWDOWN
-    launch = subject_launch(job.spec, job.variant, job.tree, workdir, timeout=timeout, wrap=wrap)
     with _blaming(profiler):
-        operations = _operate(job, profiler, replace(launch, stdout=report), output, progress)
+        operations = _attempt(job, profiler, output, report, progress)
     run = Run(output, report, job.tree, job.out, job.title, operations, job.targets)
     return profiler.collect(run), operations
+
+
+def _attempt(job: Job, profiler: Profiler, output: Path, report: Path, progress: Progress) -> int:
+    """Run in the first of the profiler's environments in which the subject does not abort."""
+    *first, last = profiler.environments
+    for extra in first:
+        subject = _subject(job, profiler.wrap(output), report, extra)
+        try:
+            return _operate(job, profiler, subject, output, progress)
+        except SubjectCrashError:
+            if subject.returncode not in _ABORTED:
+                raise
+    return _operate(job, profiler, _subject(job, profiler.wrap(output), report, last), output, progress)
+
+
+def _subject(job: Job, wrap: tuple[str, ...], report: Path, extra: Mapping[str, str]) -> Subject:
+    """The wrapped subject, not started yet, with a fresh working folder beside `report`."""
+    shutil.rmtree(report.parent, ignore_errors=True)
+    workdir = report.parent / "work"
+    workdir.mkdir(parents=True)
+    timeout = job.timeout * _SLOWDOWN
+    launch = subject_launch(
+        job.spec, job.variant, job.tree, workdir, timeout=timeout, extra_environment=extra, wrap=wrap
+    )
+    return Subject(replace(launch, stdout=report))
 
 
 @contextmanager
@@ -125,17 +145,15 @@ def _blaming(profiler: Profiler) -> Iterator[None]:
         ) from error
 
 
-def _operate(job: Job, profiler: Profiler, launch: Launch, output: Path, progress: Progress) -> int:
+def _operate(job: Job, profiler: Profiler, subject: Subject, output: Path, progress: Progress) -> int:
     """Have the subject answer operations until the profiler has enough; returns how many."""
-    params, workdir = job.spec.primary.params, launch.environment["HOME"]
-    with (
-        Workload(workload_launch(job.spec, job.tree, Path(workdir), timeout=job.timeout)) as workload,
-        Subject(launch) as subject,
-    ):
+    params, workdir = job.spec.primary.params, Path(subject.launch.environment["HOME"])
+    launch = workload_launch(job.spec, job.tree, workdir, timeout=job.timeout)
+    with Workload(launch) as workload, subject:
         workload.hello(params)
         workload.stream(job.seed)
-        subject.hello(params, Path(workdir))
-        drive = _Drive(job, profiler, workload, subject, Path(workdir))
+        subject.hello(params, workdir)
+        drive = _Drive(job, profiler, workload, subject, workdir)
         drive.warm_up()
         drive.until_enough(output, progress)
         subject.close()
@@ -155,20 +173,23 @@ class _Drive:
     block: int = 1
 
     def warm_up(self) -> None:
-        for _ in range(self.job.spec.primary.warmup):
-            self.step()
+        """As many operations as a measured subject gets; they are not part of the profile."""
+        left = self.job.spec.primary.warmup
+        while left > 0:
+            count = min(self.block, left)
+            self.run(count)
+            left -= count
         self.subject.settle()
 
-    def step(self) -> None:
+    def run(self, count: int) -> int:
         """One block of operations; the next is sized to take about 50 ms, unless each is to be prepared."""
-        asked = self.workload.next(self.block)
+        asked = self.workload.next(count)
         for operation in asked if self.workload.prepares else ():
             self.workload.prepare(operation, self.workdir)
-        took = sum(self.subject.run(asked, len(asked)).samples_ns)
-        self.operations += len(asked)
-        self.timed_ns += took
+        took = sum(self.subject.run(asked, count).samples_ns)
         if not self.workload.prepares:
-            self.block = max(1, min(MAX_BLOCK, BLOCK_NS * len(asked) // max(took, 1)))
+            self.block = max(1, min(MAX_BLOCK, BLOCK_NS * count // max(took, 1)))
+        return took
 
     def until_enough(self, output: Path, progress: Progress) -> None:
         """Answer operations, and say how far it is, until the profiler has enough or time is up."""
@@ -177,11 +198,13 @@ class _Drive:
             what = f"profiling the {self.job.variant} with {self.profiler.name}"
             done = min(max(passed / allowed, self.profiler.told(self.timed_ns, output), 1e-3), 1.0)
             progress.say(what, done=done, remaining=passed * (1 - done) / done if done > 0.02 else allowed)
-            self.step()
+            count = self.block
+            self.timed_ns += self.run(count)
+            self.operations += count
 
     def finished(self, passed: float, output: Path) -> bool:
-        """Whether to stop: never before the third operation, in time only if the profile is valid."""
-        if self.operations < MIN_OPERATIONS:
+        """Whether to stop: not before the least number of operations, in time only if the profile is valid."""
+        if self.operations < self.profiler.least:
             return False
         if self.profiler.told(self.timed_ns, output) >= 1:
             return True
@@ -212,4 +235,5 @@ def explain_difference(
     title = printable(f"{spec.id} baseline and candidate, {spec.primary.name}")
     what = "time per operation on one scale: what is narrower below was saved"
     (out / "diff.svg").write_bytes(differential_svg(found, title=title, subtitle=what))
-    return differential.explain(found, _targets(spec, own[0], own[1]), Targets(spec.optimized_path))
+    targets, path = _targets(spec, own[0], own[1]), Targets(spec.optimized_path)
+    return differential.explain(found, targets.unqualified(), path.unqualified())

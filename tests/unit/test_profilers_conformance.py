@@ -3,6 +3,10 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -171,7 +175,7 @@ def test_a_lever_asks_for_both_and_the_difference_says_where_the_saving_was(tmp_
     assert found.saved_in_targets_percent > 30
     assert "planted_hot" in {saving.function for saving in found.savings[:2]}
     assert (out / "diff.svg").stat().st_size < 200_000
-    assert (out / "diff.folded").read_text().startswith("Subject.operate (baseline.py → candidate.py)")
+    assert (out / "diff.folded").read_text().startswith("operate (baseline.py → candidate.py)")
     assert {text for text, _, _ in progress.said} == {
         f"profiling the {variant} with {name}" for variant in ("baseline", "candidate") for name in FILES
     }
@@ -298,3 +302,67 @@ def test_py_spy_that_may_not_trace_is_the_profilers_failure(tmp_path: Path, monk
     with pytest.raises(ProfilerError, match="Permission Denied") as caught:
         profiled(tmp_path, "py-spy")
     assert "SYS_PTRACE" in caught.value.hint
+
+
+def test_a_subject_that_aborts_under_memrays_first_environment_gets_the_second(tmp_path: Path) -> None:
+    mixed = "os.environ.get('PYTHONMALLOC') or os.abort()"
+    spec = lever(tmp_path / "tree", "memray", last=mixed, crash_after=1)
+    record = profile_variant(job(tmp_path, spec), Silent())
+    assert record.allocations is not None
+    assert {"planted_hot", "planted_memory"} <= {site.function for site in record.allocations.sites}
+
+
+@each_profiler
+def test_what_only_the_warm_up_does_is_not_in_the_profile(name: str, tmp_path: Path) -> None:
+    spec = lever(tmp_path / "tree", name, last="planted_memory(3000)", crash_after=1)
+    record = profile_variant(job(tmp_path, spec), Silent())
+    if record.allocations is not None:
+        assert record.allocations.allocations < 500 * record.operations
+        assert record.allocations.total_bytes < 2 * 50 * 16384 * record.operations
+    told = (tmp_path / "out" / "baseline").glob("*.json")
+    assert all(json.loads(path.read_text()).get("operations", record.operations) == record.operations for path in told)
+
+
+def test_the_world_is_prepared_before_each_operation(tmp_path: Path) -> None:
+    spec = lever(tmp_path / "tree", "memray")
+    (tmp_path / "tree" / "workload.py").write_text(
+        WORKLOAD + "\ndef prepare(operation, params, workdir):\n    (workdir / 'world').write_text('ready')\n"
+    )
+    subject = (tmp_path / "tree" / "baseline.py").read_text()
+    (tmp_path / "tree" / "baseline.py").write_text(
+        subject.replace("self.left -= 1", "os.unlink('world')  # fails where nobody prepared")
+    )
+    assert profile_variant(job(tmp_path, spec), Silent()).operations >= 3
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from prfpipe.models import LeverSpec
+from prfpipe.profilers.session import Job, profile_variant
+from prfpipe.progress import Silent
+
+root = Path(sys.argv[1])
+spec = LeverSpec.model_validate_json((root / "spec.json").read_bytes())
+profile_variant(Job(spec, "baseline", root / "tree", root / "scratch", root / "out", 1), Silent())
+"""
+
+
+@each_profiler
+def test_a_killed_parent_leaves_no_process_even_if_the_subject_hangs(name: str, tmp_path: Path) -> None:
+    hang = "open('hangs', 'x'); __import__('time').sleep(600)"
+    spec = lever(tmp_path / "tree", name, last=hang, crash_after=1)
+    (tmp_path / "spec.json").write_text(spec.model_dump_json())
+    with subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], cwd=Path(__file__).parents[2]) as parent:
+        until((tmp_path / "scratch" / name / "work" / "hangs").exists)
+        parent.kill()
+    until(lambda: processes_of(tmp_path) == [])
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what happens at once on an idle machine and takes a while on a busy one."""
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.05)
+    pytest.fail("it did not happen")

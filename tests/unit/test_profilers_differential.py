@@ -76,11 +76,12 @@ def test_only_the_largest_changes_are_told() -> None:
     assert found.savings[0].function == "f49"
 
 
-def test_equal_functions_meet_although_the_variants_files_differ() -> None:
+def test_functions_meet_although_the_variants_files_and_classes_differ() -> None:
     label = own_label("baseline.py", "candidate.py")
     before = align({(Frame("f", "baseline.py"),): 1}, "baseline.py", label)
-    after = align({(Frame("f", "candidate.py"),): 1}, "candidate.py", label)
-    (saving,) = explain(scale(before, after, 0.5), Targets(("baseline.py",)), Targets(("candidate.py",))).savings
+    after = align({(Frame("Cache.f", "candidate.py"),): 1}, "candidate.py", label)
+    targets = Targets(("baseline.py:Checker.f",)).unqualified()
+    (saving,) = explain(scale(before, after, 0.5), targets, Targets(("candidate.py",))).savings
     assert (saving.file, saving.saved_percent) == ("baseline.py → candidate.py", 50)
     assert saving.in_optimized_path
 

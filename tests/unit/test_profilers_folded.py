@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from prfpipe.errors import ProfilerError
 from prfpipe.profilers import folded
-from prfpipe.profilers.frames import BOUNDARY, RUNNER, Frame, Paths, Stacks, Targets, clean_frame, parse_label
+from prfpipe.profilers.frames import BOUNDARY, RUNNER, WARM_UP, Frame, Paths, Stacks, Targets, clean_frame, parse_label
 from prfpipe.profilers.hotspots import amdahl, hotspots, summarize, target_samples, top_self, top_total
 
 any_text = st.text(st.characters(codec=None), max_size=30)
@@ -157,6 +157,12 @@ def test_only_what_runs_below_the_timed_block_counts(tmp_path: Path) -> None:
     )
     found = folded.operations_only(folded.parse(text.encode(), source="test", short=Paths(tmp_path).short))
     assert found == {(Frame("Subject.operate", "a.py"),): 7}
+
+
+def test_the_warm_up_does_not_count() -> None:
+    operate = Frame("Subject.operate", "a.py")
+    cold = (Frame("main", BOUNDARY.file), WARM_UP, BOUNDARY, operate)
+    assert folded.operations_only({cold: 900, (BOUNDARY, operate): 3}) == {(operate,): 3}
 
 
 def test_a_function_of_the_lever_cannot_pose_as_the_timed_block() -> None:
