@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prfpipe.errors import HostBusyError, HostError
@@ -93,9 +93,10 @@ def exclusive(path: Path | None = None) -> Iterator[None]:
 
     Raises:
         HostBusyError: somebody else measures here; the message says who.
+        HostError: the lock's file cannot be used.
     """
     path = path or Path(tempfile.gettempdir(), "prfpipe-host.lock")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    descriptor = _open_for_all(path)
     try:
         _lock(descriptor, path)
         os.ftruncate(descriptor, 0)
@@ -103,6 +104,25 @@ def exclusive(path: Path | None = None) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _open_for_all(path: Path) -> int:
+    """Open the lock's file, made writable by every user, whatever the umask."""
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        try:
+            # O_CREAT would be refused for another user's file in a sticky folder (protected_regular, proc(5)).
+            return os.open(path, flags)
+        except FileNotFoundError:
+            descriptor = os.open(path, flags | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise HostError(
+            f"the lock of this host cannot be opened: {path}: {error.strerror}",
+            hint="Remove what is in its place, or let every user read and write it.",
+        ) from error
+    with suppress(PermissionError):
+        os.fchmod(descriptor, 0o666)
+    return descriptor
 
 
 def _lock(descriptor: int, path: Path) -> None:

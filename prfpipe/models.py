@@ -160,8 +160,8 @@ class DecisionRule(Record):
     """All thresholds of the verdict, frozen before any measurement.
 
     `alpha` is the chance, over all looks together, that the primary effect's interval misses the truth;
-    `look_fractions` are the shares of `seconds` at which the interval is looked at, `look_weights` the shares
-    of `alpha` released by then.
+    `look_fractions` are the shares of `seconds` at which the interval is looked at, `look_weights` the share of
+    `alpha` that each of these looks adds to what may have been spent by then.
     """
 
     alpha: float

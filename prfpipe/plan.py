@@ -113,7 +113,8 @@ def reproduce(plan: Plan) -> str:
 
 def without_secrets(word: str) -> str:
     """A word of a command line without credentials in a URL (`//user:password@`, `?key=...&secret=...`)."""
-    word = re.sub(r"//[^/@\s]+@", "//***@", word)
+    # Up to the last `@` before the options: pasted passwords hold slashes and at signs.
+    word = re.sub(r"//[^\s?]+@", "//***@", word)
     return re.sub(r"(?i)((?:key|secret|token|password)[\w-]*=)[^&\s]+", r"\1***", word)
 
 

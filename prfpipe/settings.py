@@ -17,6 +17,7 @@ class Settings(BaseSettings):
     runs: Path = Field(Path(".prfpipe/runs"), description="Where runs are kept while they are made")
     levers: Path = Field(Path("levers"), description="Folder that holds the lever folders")
     subject_timeout_seconds: float = Field(60.0, gt=0, le=86_400, description="Longest wait for one answer")
+    lock: Path | None = Field(None, description="File that a measuring process locks (default: one for the host)")
     noise_limit_percent: float = Field(30.0, gt=0, description="Spread of equal work above which a host is refused")
 
 

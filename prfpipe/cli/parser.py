@@ -9,7 +9,8 @@ Command = Callable[[argparse.Namespace], int]
 _EXIT_CODES = """exit codes:
   0 adopt or pass, 1 reject, 2 bad input or usage, 3 undecided, 4 tool or infrastructure failure
 
-settings: PRFPIPE_STORE, PRFPIPE_RUNS, PRFPIPE_LEVERS, PRFPIPE_SUBJECT_TIMEOUT_SECONDS, PRFPIPE_NOISE_LIMIT_PERCENT
+settings: PRFPIPE_STORE, PRFPIPE_RUNS, PRFPIPE_LEVERS, PRFPIPE_LOCK, PRFPIPE_SUBJECT_TIMEOUT_SECONDS,
+  PRFPIPE_NOISE_LIMIT_PERCENT
 """
 
 

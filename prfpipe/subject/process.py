@@ -40,6 +40,7 @@ class Block:
     subject's process, all threads.
     """
 
+    operations: int
     samples_ns: tuple[int, ...]
     wall_ns: int
     cpu_ns: int
@@ -186,7 +187,7 @@ class Subject(Child):
         self._first_answer_ns = self._first_answer_ns or end
         samples = self._samples(self.channel.parse(line, "timed"), -(-len(operations) // group))
         self.channel.send({"type": "results"})
-        return Block(samples, end - start, cpu, self.channel.receive_line())
+        return Block(len(operations), samples, end - start, cpu, self.channel.receive_line())
 
     def _samples(self, timed: Message, expected: int) -> tuple[int, ...]:
         durations = timed.get("durations_ns")
@@ -203,11 +204,13 @@ class Subject(Child):
 
         Raises:
             SubjectCrashError: a result is not a JSON value.
+            SubjectProtocolError: there is not one result for each operation.
         """
         results = self.channel.parse(block.results, "results").get("results")
-        if not isinstance(results, list):
+        if not isinstance(results, list) or len(results) != block.operations:
             raise SubjectProtocolError(
-                f"{self.launch.name} sent no list of results", hint="See docs/subject-protocol.md."
+                f"{self.launch.name} sent no list of {block.operations} results",
+                hint="docs/subject-protocol.md shows each message.",
             )
         return results
 

@@ -7,7 +7,7 @@ import json
 import os
 import select
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 from prfpipe.errors import SubjectCrashError, SubjectHangError, SubjectProtocolError
 
@@ -18,6 +18,10 @@ MAX_MESSAGE_BYTES = 512 * 1024 * 1024
 _CHUNK = 1024 * 1024
 
 Message = dict[str, Any]
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")
 
 
 class Channel:
@@ -86,7 +90,7 @@ class Channel:
     def parse(self, line: bytes, kind: str) -> Message:
         """See `receive`."""
         try:
-            message = json.loads(line)
+            message = json.loads(line, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             raise self._protocol_error(f"{line[:80]!r}, which is not JSON") from error
         if not isinstance(message, dict):

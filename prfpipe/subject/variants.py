@@ -63,7 +63,8 @@ def _files(root: Path) -> Iterator[Path]:
     count = 0
     for folder, subfolders, names in os.walk(root):
         subfolders[:] = sorted(name for name in subfolders if name not in _SKIPPED_FOLDERS)
-        for name in sorted(names):
+        links = [name for name in subfolders if Path(folder, name).is_symlink()]
+        for name in sorted([*names, *links]):
             path = Path(folder, name)
             count += 1
             _refuse_special(path, count)
