@@ -31,7 +31,7 @@ _TOOLS = ("prfpipe", "py-spy", "memray", "coverage", "pydantic", "prefect", "bot
 
 # effort: alpha, seconds for the primary scenario, the secondary ones together, and the baseline stage
 EFFORTS: dict[Effort, tuple[float, float, float, float, int]] = {
-    Effort.QUICK: (0.05, 40.0, 10.0, 10.0, 2),
+    Effort.QUICK: (0.05, 60.0, 10.0, 10.0, 2),
     Effort.STANDARD: (0.01, 90.0, 60.0, 20.0, 3),
     Effort.RIGOROUS: (0.01, 600.0, 240.0, 60.0, 8),
 }
