@@ -1,149 +1,151 @@
 """The MS-01 loop as a Prefect flow: a task a stage.
 
 Nothing is timed across a Prefect call. Only archiving is retried: a measurement that is repeated until it pleases
-proves nothing. After a crash the run's own journal is the truth; give its run id as `resume`.
+proves nothing. After a crash the run's own journal is the truth; give its run id as `resume`. A verdict of any
+kind completes the flow; it fails when there is none.
 """
 
-import logging
 import time
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
-from prefect import flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact
+from prefect import Task, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
-from prefect.events import emit_event
+from prefect.client.orchestration import get_client
+from prefect.client.schemas import State, TaskRun
+from prefect.states import Completed
 from pydantic import Field
 
-from prfpipe import layout
-from prfpipe.artifacts.summary import summary_markdown
+from flows.telling import log_summary, publish_verdict, run_log, tell_failures_in_our_words
+from prfpipe import host
+from prfpipe.artifacts.derive import headline
 from prfpipe.doctrine import Stage
-from prfpipe.errors import PrfpipeError
-from prfpipe.events import Event, read_events
-from prfpipe.lever import Lever, find_lever
+from prfpipe.errors import LeverError, StoreUnavailableError
+from prfpipe.lever import Lever, list_levers
 from prfpipe.loop import LOOP, Options, Outcome, Run, close, open_run
-from prfpipe.loop.closing import gather
-from prfpipe.models import Effort
-from prfpipe.plan import command_line
-from prfpipe.progress import Terminal
+from prfpipe.models import Effort, RunId
+from prfpipe.progress import Progress, Terminal
 from prfpipe.settings import Settings, load_settings
 
-# Prefect keeps an artifact in its database; a picture that is larger than this is left to the report.
-MAX_ARTIFACT_BYTES = 400_000
+# An id, never a path: who may start a run may choose among the worker's levers, not point it at other code.
+LeverId = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*(-[A-Z0-9]+)*$", max_length=40)]
+
+tell_failures_in_our_words()
 
 
-class _WithoutTraceback(logging.Filter):
-    """A failure that prfpipe expects is told in its own words; a traceback would only hide them."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, PrfpipeError):
-            record.msg, record.args, record.exc_info = f"{error.message} ({error.hint})", (), None
-        return True
-
-
-for _name in ("prefect.flow_runs", "prefect.task_runs"):
-    logging.getLogger(_name).addFilter(_WithoutTraceback())
-
-
-@flow(name="evaluate-lever", flow_run_name="{lever}-{effort}", validate_parameters=True)
+@flow(name="evaluate-lever", flow_run_name="{lever}-{effort}", persist_result=False)
 def evaluate_lever(
-    lever: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9-]{1,39}$")] = "LEV-01",
+    lever: LeverId = "LEV-01",
     effort: Effort = Effort.QUICK,
     store: str | None = None,
     accept_noise: bool = False,
-    resume: str | None = None,
-) -> dict[str, str]:
+    resume: RunId | None = None,
+) -> State[dict[str, str]]:
     """Put a lever through the MS-01 loop and archive the evidence.
 
     Args:
-        lever: id of a lever in the configured lever folder, such as LEV-01
+        lever: id of a lever in the worker's lever folder, such as LEV-01
         effort: how long to measure: about 1, 3 or 15 minutes
-        store: where the bundle goes; the configured store if empty
+        store: where the bundle goes; the worker's configured store if empty
         accept_noise: measure even if this host is noisy; the plan records it
-        resume: id of an interrupted run to go on with
+        resume: id of an interrupted run on this worker to go on with
     """
     settings = load_settings()
     if store:
         settings = settings.model_copy(update={"store": store})
-    found = find_lever(lever, settings.levers)
-    outcome = _loop(found, Options(effort, command_line(), accept_noise), settings, resume)
+    options = Options(effort, _command(lever, effort, store, accept_noise), accept_noise)
+    outcome = _loop(_lever(lever, settings.levers), options, settings, run_log(), resume)
     verdict = outcome.verdict
-    return {
-        "run_id": verdict.run_id,
-        "verdict": verdict.verdict,
-        "claim": verdict.claim,
-        "bundle": outcome.bundle,
-    }
+    return Completed(
+        message=f"{verdict.verdict}, claim {verdict.claim}. {headline(verdict)}",
+        data={
+            "run_id": verdict.run_id,
+            "verdict": verdict.verdict,
+            "claim": verdict.claim,
+            "bundle": outcome.bundle,
+        },
+    )
 
 
-@flow(name="evaluate-lever-folder", flow_run_name="{lever.spec.id}-{options.effort}", validate_parameters=False)
+@flow(
+    name="evaluate-lever-folder",
+    flow_run_name="{lever.spec.id}-{options.effort}",
+    validate_parameters=False,
+    persist_result=False,
+)
 def evaluate_folder(lever: Lever, options: Options, settings: Settings, resume: str | None) -> Outcome:
     """The same loop for a lever that the command line has loaded already; its folder may lie anywhere."""
-    return _loop(lever, options, settings, resume)
+    return _loop(lever, options, settings, Terminal(), resume)
 
 
 def run(lever: Lever, options: Options, settings: Settings, resume: str | None) -> Outcome:
     """Run the flow in this process, on the configured Prefect server or on an ephemeral one."""
+    # The first client starts the ephemeral server, which inherits the CPUs that it may use.
+    with host.leave_cpu_free(host.measuring_cpu()), get_client(sync_client=True):
+        pass
     return evaluate_folder(lever, options, settings, resume)
 
 
-def _loop(lever: Lever, options: Options, settings: Settings, resume: str | None) -> Outcome:
+def _loop(lever: Lever, options: Options, settings: Settings, progress: Progress, resume: str | None) -> Outcome:
     start = time.monotonic()
-    with plan(lever, options, settings, resume) as current:
+    with plan(lever, options, settings, progress, resume) as current:
         for stage in LOOP:
-            perform.with_options(name=str(stage), task_run_name=f"{stage} {lever.spec.id}")(current, stage)
+            perform.with_options(name=stage)(current, stage)
         publish(current)
         return archive(current, settings, start)
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
-def plan(lever: Lever, options: Options, settings: Settings, resume: str | None) -> Run:
+@task(task_run_name="plan {lever.spec.id}", cache_policy=NO_CACHE, persist_result=False)
+def plan(lever: Lever, options: Options, settings: Settings, progress: Progress, resume: str | None) -> Run:
     """Freeze the plan, or open the run to resume."""
-    opened = open_run(lever, options, settings, Terminal(), resume)
-    get_run_logger().info("run %s", opened.run_id)
+    opened = open_run(lever, options, settings, progress, resume)
+    log_summary(opened, Stage.PLAN, before=resume is not None)
     return opened
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
+@task(task_run_name="{stage} {current.context.spec.id}", cache_policy=NO_CACHE, persist_result=False)
 def perform(current: Run, stage: Stage) -> None:
     """One stage of the loop; nothing if the journal says that it is finished."""
-    logger = get_run_logger()
-    if current.finished(stage):
-        logger.info("%s: finished before", stage)
-        return
+    before = current.finished(stage)
     current.perform(stage)
-    logger.info("%s: done", stage)
+    log_summary(current, stage, before=before)
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
+@task(task_run_name="publish {current.context.spec.id}", cache_policy=NO_CACHE, persist_result=False)
 def publish(current: Run) -> None:
     """Show the verdict in the UI, and send the doctrine's events."""
-    context = current.context
-    evidence = gather(context)
-    create_markdown_artifact(
-        key=f"{context.spec.id.lower()}-verdict",
-        markdown=summary_markdown(evidence, max_bytes=MAX_ARTIFACT_BYTES),
-        description=f"{context.spec.id}: {evidence.verdict.verdict}, claim {evidence.verdict.claim}",
-    )
-    for event in read_events(context.folder.read(layout.EVENTS)):
-        _emit(event, context.plan.host.name)
+    publish_verdict(current)
 
 
-def _emit(event: Event, host: str) -> None:
-    emit_event(
-        event=f"prfpipe.{event.code}",
-        resource={
-            "prefect.resource.id": f"prfpipe.lever.{event.lever}",
-            "prefect.resource.name": event.lever,
-            "prfpipe.host": host,
-        },
-        payload={"level": event.level, "message": event.message, "run_id": event.run_id, **event.figures},
-    )
+def _may_help(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    return isinstance(state.result(raise_on_failure=False), StoreUnavailableError)
 
 
-@task(cache_policy=NO_CACHE, persist_result=False, retries=3, retry_delay_seconds=[5, 20, 60])
+@task(
+    task_run_name="archive {current.context.spec.id}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=3,
+    retry_delay_seconds=[5, 20, 60],
+    retry_condition_fn=_may_help,
+)
 def archive(current: Run, settings: Settings, start: float) -> Outcome:
-    """Seal the bundle and put it into the store."""
+    """Seal the bundle and put it into the store; tried again only where the store gave no usable answer."""
     outcome = close(current, settings, start)
-    get_run_logger().info("%s: %s", outcome.verdict.verdict, outcome.bundle)
+    current.context.progress.finish()
+    get_run_logger().info("%s", outcome.bundle)
     return outcome
+
+
+def _lever(identity: str, levers: Path) -> Lever:
+    """By id only, while `find_lever` would also take a folder of that name."""
+    for lever in list_levers(levers):
+        if lever.spec.id == identity:
+            return lever
+    raise LeverError(f"no lever {identity} in {levers}", hint="`prfpipe levers` lists those that there are.")
+
+
+def _command(lever: str, effort: Effort, store: str | None, accept_noise: bool) -> tuple[str, ...]:
+    """What a person would type instead: the command line of a worker's process says nothing."""
+    chosen = ("--store", store) if store else ()
+    return ("prfpipe", "evaluate", lever, "--effort", effort.value, *chosen, *["--accept-noise"] * accept_noise)

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Protocol, TextIO
 
 
@@ -11,6 +12,9 @@ class Progress(Protocol):
     def say(self, text: str, *, done: float | None = None, remaining: float | None = None) -> None:
         """`text` says what is being done; `done` is a share from 0 to 1; `remaining` is in seconds."""
 
+    def finish(self) -> None:
+        """Make room for something else: the next text starts on a line of its own."""
+
 
 class Silent:
     """Says nothing."""
@@ -18,34 +22,53 @@ class Silent:
     def say(self, text: str, *, done: float | None = None, remaining: float | None = None) -> None:
         """See `Progress.say`."""
 
+    def finish(self) -> None:
+        """See `Progress.finish`."""
 
-class Terminal:
-    """One line that is written over on a terminal; a line each, at most one a `every` seconds, elsewhere."""
 
-    def __init__(self, stream: TextIO | None = None, *, every: float = 5.0) -> None:
-        self._stream = stream or sys.stderr
-        self._every = every
-        self._last_text, self._last_time = "", float("-inf")
+class Lines:
+    """Hands over a line at most once in `every` seconds, and one for each new stage (what stands before `:`)."""
+
+    def __init__(self, write: Callable[[str], object], *, every: float = 5.0) -> None:
+        self._write, self._every = write, every
+        self._stage, self._time = "", float("-inf")
 
     def say(self, text: str, *, done: float | None = None, remaining: float | None = None) -> None:
         """See `Progress.say`."""
-        line = text + _suffix(done, remaining)
-        if self._stream.isatty():
-            self._stream.write(f"\r\x1b[K{line}")
-            self._stream.flush()
-        elif text != self._last_text or time.monotonic() - self._last_time >= self._every:
-            self._stream.write(line + "\n")
-            self._stream.flush()
-            self._last_time = time.monotonic()
-        self._last_text = text
+        stage, now = text.partition(":")[0], time.monotonic()
+        if stage != self._stage or now - self._time >= self._every:
+            self._stage, self._time = stage, now
+            self._write(_line(text, done, remaining))
 
     def finish(self) -> None:
-        """End the line, so that what follows starts on its own."""
-        if self._stream.isatty() and self._last_text:
+        """See `Progress.finish`."""
+
+
+class Terminal:
+    """One line that is written over on a terminal; elsewhere `Lines`."""
+
+    def __init__(self, stream: TextIO | None = None, *, every: float = 5.0) -> None:
+        self._stream = stream or sys.stderr
+        self._lines = Lines(lambda line: self._stream.write(f"{line}\n"), every=every)
+        self._open = False
+
+    def say(self, text: str, *, done: float | None = None, remaining: float | None = None) -> None:
+        """See `Progress.say`."""
+        if self._stream.isatty():
+            self._stream.write(f"\r\x1b[K{_line(text, done, remaining)}")
+            self._open = True
+        else:
+            self._lines.say(text, done=done, remaining=remaining)
+        self._stream.flush()
+
+    def finish(self) -> None:
+        """See `Progress.finish`."""
+        if self._open:
             self._stream.write("\n")
+            self._open = False
 
 
-def _suffix(done: float | None, remaining: float | None) -> str:
+def _line(text: str, done: float | None, remaining: float | None) -> str:
     share = "" if done is None else f"  {min(done, 1.0):4.0%}"
     rest = "" if remaining is None else f"  about {max(remaining, 0.0):.0f} s left"
-    return share + rest
+    return text + share + rest
