@@ -23,9 +23,10 @@ def run(argv: Sequence[str] | None = None) -> int:
 
         say_failure(error)
         return error.exit_code
-    except KeyboardInterrupt:
-        sys.stderr.write("\nprfpipe: interrupted; what was recorded is kept, and --resume RUN_ID goes on from there\n")
-        return 130
+    except KeyboardInterrupt as interrupt:
+        from prfpipe.cli.output import say_interrupted
+
+        return say_interrupted(interrupt)
     except BrokenPipeError:
         sys.stderr.close()
         return 141

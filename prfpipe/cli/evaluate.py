@@ -6,6 +6,7 @@ from typing import Any
 
 from prfpipe.artifacts.summary import verdict_table
 from prfpipe.cli.output import EXIT_CODES, print_json, print_text
+from prfpipe.cli.stopping import sigterm_raises
 from prfpipe.errors import SettingsError
 from prfpipe.lever import Lever, find_lever
 from prfpipe.loop import Options, Outcome, evaluate
@@ -34,10 +35,11 @@ def command(arguments: argparse.Namespace) -> int:
 def _evaluate(arguments: argparse.Namespace, lever: Lever, options: Options, settings: Settings) -> Outcome:
     progress = Terminal()
     try:
-        if arguments.inline:
-            return evaluate(lever, options, settings, progress, arguments.resume)
-        outcome: Outcome = _flow().run(lever, options, settings, arguments.resume)
-        return outcome
+        with sigterm_raises():
+            if arguments.inline:
+                return evaluate(lever, options, settings, progress, arguments.resume)
+            outcome: Outcome = _flow().run(lever, options, settings, arguments.resume)
+            return outcome
     finally:
         progress.finish()
 

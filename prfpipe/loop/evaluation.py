@@ -3,7 +3,6 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from prfpipe import layout
 from prfpipe.lever import Lever
@@ -11,6 +10,7 @@ from prfpipe.loop.run import Options, Run
 from prfpipe.models import Verdict
 from prfpipe.progress import Progress
 from prfpipe.settings import Settings
+from prfpipe.store import open_store
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Outcome:
 
 
 def open_run(lever: Lever, options: Options, settings: Settings, progress: Progress, resume: str | None = None) -> Run:
-    """A new run, or the one to resume."""
+    """A new run, or the one to resume. A store that cannot be is refused now, not after minutes of measuring."""
+    open_store(settings.store)
     if resume is None:
         return Run.start(lever, options, settings, progress)
     return Run.resume(lever, resume, settings, progress)
@@ -48,6 +49,4 @@ def close(run: Run, settings: Settings, start: float) -> Outcome:
     """Archive a run whose stages are done. `start`: monotonic seconds at which the evaluation began."""
     bundle = run.archive(settings.store)
     run.clean()
-    local = run.context.folder.path
-    place = Path(urlsplit(bundle).path) if bundle.startswith("file:") else local
-    return Outcome(run.verdict, bundle, place / layout.REPORT, time.monotonic() - start)
+    return Outcome(run.verdict, bundle, run.context.folder.path / layout.REPORT, time.monotonic() - start)

@@ -1,5 +1,6 @@
 """A run on disk: start it, perform each stage once, resume it after a crash."""
 
+import shlex
 import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -11,7 +12,7 @@ from typing import Self
 from prfpipe import host, layout
 from prfpipe.bundle import RunFolder
 from prfpipe.doctrine import Stage
-from prfpipe.errors import PrfpipeError, ResumeError
+from prfpipe.errors import InputError, PrfpipeError, ResumeError
 from prfpipe.lever import Lever, check_requirements
 from prfpipe.loop import closing, stages
 from prfpipe.loop.context import RunContext
@@ -65,7 +66,7 @@ class Run:
         """
         check_requirements(lever)
         with ExitStack() as held:
-            held.enter_context(host.exclusive())
+            held.enter_context(host.exclusive(settings.lock))
             progress.say("plan: probing this machine's noise")
             plan = _plan(lever, options, settings)
             folder = held.enter_context(RunFolder.create(settings.runs.resolve(), plan.run_id))
@@ -88,12 +89,13 @@ class Run:
         if Path(run_id).name != run_id or not path.is_dir():
             raise ResumeError(f"no run {run_id!r} in {settings.runs}", hint="`--resume` takes the id of a run there.")
         with ExitStack() as held:
-            held.enter_context(host.exclusive())
+            held.enter_context(host.exclusive(settings.lock))
             folder = held.enter_context(RunFolder(path))
             context = RunContext(lever, _plan_of(folder, lever), folder, _scratch(path), settings, progress)
             run = cls(context, held)
             run._runlog.finished_stages()
-            run._freeze_source()
+            if not folder.sealed:
+                run._freeze_source()
             run._held = held.pop_all()
         return run
 
@@ -104,6 +106,9 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._held.close()
+        if isinstance(error, PrfpipeError | KeyboardInterrupt) and not isinstance(error, InputError):
+            folder = shlex.quote(str(self.context.lever.root))
+            error.add_note(f"to go on with this run: prfpipe evaluate {folder} --resume {self.run_id}")
 
     @property
     def run_id(self) -> str:

@@ -1,0 +1,167 @@
+"""Evaluations that take seconds: the whole command line with short efforts, here or (as a script) in a process.
+
+Run as a script it is `prfpipe` with the same short efforts, so that a test can kill it.
+"""
+
+import io
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prfpipe import measure, plan
+from prfpipe.cli import run
+from prfpipe.loop import stages
+from prfpipe.models import Effort
+from tests.support.levers import write_lever
+
+# alpha; seconds for the primary scenario, the others, the baseline; invocations of the others
+SHORT = {
+    Effort.QUICK: (0.05, 1.0, 0.2, 0.3, 1),
+    Effort.STANDARD: (0.01, 1.5, 0.2, 0.3, 1),
+    Effort.RIGOROUS: (0.01, 4.0, 0.2, 1.5, 1),
+}
+SCENARIOS = {"small": {"primary": True, "params": {"words": 400}}}
+TIMEOUT_SECONDS = "20"
+
+
+def shorten(patch: pytest.MonkeyPatch) -> None:
+    """Everything that waits for time waits less; what is done stays the same."""
+    for effort, values in SHORT.items():
+        patch.setitem(plan.EFFORTS, effort, values)
+        patch.setitem(stages._PROOF_SECONDS, effort, 0.5)
+        patch.setitem(stages._PROFILE_SECONDS, effort, 0.7)
+    patch.setattr(measure, "INVOCATION_NS", 20_000_000)
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended, and the folder that it ran in."""
+
+    code: int
+    out: str
+    err: str
+    home: Path
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The JSON document on stdout."""
+        found = json.loads(self.out)
+        assert isinstance(found, dict)
+        return found
+
+    @property
+    def codes(self) -> set[str]:
+        """The codes of the verdict's reasons."""
+        return {reason["code"] for reason in self.document["reasons"]}
+
+    def reason(self, code: str) -> str:
+        """The messages of the reasons with this code."""
+        return "\n".join(item["message"] for item in self.document["reasons"] if item["code"] == code)
+
+    @property
+    def run_folder(self) -> Path:
+        """The folder of the only run."""
+        [folder] = (path for path in (self.home / ".prfpipe" / "runs").iterdir() if path.suffix != ".work")
+        return folder
+
+    @property
+    def bundle(self) -> Path:
+        """The bundle in the directory store."""
+        return Path(self.document["bundle"].removeprefix("file://"))
+
+
+def lever(home: Path, **parts: Any) -> Path:
+    """A lever folder outside of the repository, measured on one scenario and, unless asked for, not profiled."""
+    return write_lever(home / "lever", **{"profiles": [], "scenarios": SCENARIOS, **parts})
+
+
+def prfpipe(home: Path, *argv: str, **environment: str) -> Done:
+    """Run a command line in `home`, in this process."""
+    with (
+        at_home(home, environment) as patch,
+        redirect_stdout(io.StringIO()) as out,
+        redirect_stderr(io.StringIO()) as err,
+    ):
+        patch.setattr(sys, "argv", ["prfpipe", *argv])
+        code = _exit_code(argv)
+    return Done(code, out.getvalue(), err.getvalue(), home)
+
+
+def _exit_code(argv: tuple[str, ...]) -> int:
+    try:
+        return run(argv)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+
+
+@contextmanager
+def at_home(home: Path, environment: Mapping[str, str] | None = None) -> Iterator[pytest.MonkeyPatch]:
+    """Short efforts, a working folder and a temporary folder of its own: nothing is shared with real runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        shorten(patch)
+        for name in [name for name in os.environ if name.startswith(("PRFPIPE_", "AWS_"))]:
+            patch.delenv(name)
+        for name, value in own_environment(home, environment).items():
+            patch.setenv(name, value)
+        patch.setattr(tempfile, "tempdir", None)
+        patch.chdir(home)
+        yield patch
+
+
+def own_environment(home: Path, changes: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Where a run in `home` keeps its lock and its temporary files, and how long it waits for a subject."""
+    temporary = home / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    values = {"TMPDIR": str(temporary), "PRFPIPE_LOCK": str(temporary / "host.lock")}
+    return {**values, "PRFPIPE_SUBJECT_TIMEOUT_SECONDS": TIMEOUT_SECONDS, **(changes or {})}
+
+
+def evaluate(home: Path, folder: Path, *argv: str, **environment: str) -> Done:
+    """Evaluate a lever folder inline, as JSON; a shared machine's noise is accepted."""
+    words = ("evaluate", str(folder), "--inline", "--json", "--accept-noise", "--seed", "11", *argv)
+    return prfpipe(home, *words, **environment)
+
+
+def processes_of(home: Path) -> list[str]:
+    """Command lines of living processes that name something below `home`."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:
+            continue
+        if str(home) in line and path.parent.name != str(os.getpid()):
+            found.append(line)
+    return found
+
+
+def die_where_told(patch: pytest.MonkeyPatch) -> None:
+    """`PRFPIPE_TEST_DIE=before:plan.json`: kill -9 of the whole group before (or after) a file gets that name."""
+    when, _, name = os.environ.get("PRFPIPE_TEST_DIE", "").partition(":")
+    link = os.link
+
+    def dying(source: str, to: str, **folders: Any) -> None:
+        if to != name or when == "after":
+            link(source, to, **folders)
+        if to == name:
+            os.killpg(0, signal.SIGKILL)
+
+    patch.setattr(os, "link", dying)
+
+
+if __name__ == "__main__":
+    # A shell that starts a job in the background has it ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    changes = pytest.MonkeyPatch()
+    shorten(changes)
+    die_where_told(changes)
+    sys.exit(run())

@@ -1,0 +1,158 @@
+"""Levers of which one thing is wrong, each in the way in which a real one could be."""
+
+from pathlib import Path
+from typing import Any
+
+from tests.support.levers import BASELINE, CANDIDATE, WORKLOAD
+
+COUNT = "        counts = {}\n"
+
+
+def slower_by_a_tenth(_: Path) -> dict[str, Any]:
+    """Counts a tenth of the words once more."""
+    again = '        for word in operation["words"][::10]:\n            len(word.strip().lower())\n'
+    return {"candidate": BASELINE.replace(COUNT, again + COUNT)}
+
+
+def wrong_on_an_edge_case(_: Path) -> dict[str, Any]:
+    """Twice as fast, and wrong where there is only one word."""
+    wrong = '        if len(words) == 1:\n            return self.result([[words[0], 2]])\n        if not words:\n'
+    return {"candidate": CANDIDATE.replace("        if not words:\n", wrong)}
+
+
+def varying_output(_: Path) -> dict[str, Any]:
+    """Adds noise to a field of the answer."""
+    return {"candidate": "import random\n" + CANDIDATE.replace('"rate": 0.0', '"rate": random.random()')}
+
+
+def outside_its_path(_: Path) -> dict[str, Any]:
+    """Uses a module that the lever does not declare."""
+    candidate = "import helper\n" + CANDIDATE.replace("Counter(words)", "helper.Counter(words)")
+    return {"candidate": candidate, "files": {"helper.py": "from collections import Counter\n"}}
+
+
+def hanging(_: Path) -> dict[str, Any]:
+    """Never answers, and has started a process of its own."""
+    start = "        import subprocess\n        subprocess.Popen(['sh', '-c', 'sleep 600; :', workdir])\n"
+    loop = "        while True:\n            pass\n"
+    candidate = BASELINE.replace("        self.answered = 0\n", f"        self.answered = 0\n{start}")
+    return {"candidate": candidate.replace(COUNT, loop + COUNT)}
+
+
+def missing_import(_: Path) -> dict[str, Any]:
+    """Needs what is not installed."""
+    return {"candidate": "import not_installed_anywhere\n" + CANDIDATE}
+
+
+def crashing_once(home: Path) -> dict[str, Any]:
+    """Dies in the third invocation that is timed, and only there: bench subjects have PRFPIPE_PADDING."""
+    count = home / "count"
+    count.write_text("")
+    crash = f"""\
+        count, timed = pathlib.Path({str(count)!r}), "PRFPIPE_PADDING" in os.environ
+        count.write_text(count.read_text() + "x" * timed)
+        timed and count.read_text() == "xxx" and (os.write(2, b"a bolt from the blue"), os.abort())
+"""
+    candidate = CANDIDATE.replace("        self.answered = 0\n", f"        self.answered = 0\n{crash}")
+    return {"candidate": f"import os\nimport pathlib\n{candidate}"}
+
+
+def patched_clock(_: Path) -> dict[str, Any]:
+    """The baseline, with every clock that it can reach made to run at half speed."""
+    tamper = (
+        "import sys\nimport time\n\nreal = time.perf_counter_ns\n"
+        "time.perf_counter_ns = lambda: real() // 2\n"
+        'sys.modules["__main__"].now = time.perf_counter_ns\n\n\n'
+    )
+    return {"candidate": tamper + BASELINE}
+
+
+EXTRA = 'hashlib.sha256(b"".join(word.encode() for word in operation["words"]) * 400).digest()'
+LATER = f"""\
+import hashlib
+import queue
+import threading
+import time
+
+
+def later(jobs):
+    while True:
+        operation = jobs.get()
+        time.sleep(0.001 * jobs.empty())
+        {EXTRA}
+
+
+"""
+START = """\
+        self.jobs = queue.SimpleQueue()
+        threading.Thread(target=later, args=(self.jobs,), daemon=True).start()
+"""
+
+
+def work_after_the_answer(_: Path) -> dict[str, Any]:
+    """Hands most of its work to a thread that goes on when the answer is out."""
+    candidate = BASELINE.replace("        self.answered = 0\n", f"        self.answered = 0\n{START}")
+    return {
+        "baseline": "import hashlib\n\n\n" + BASELINE.replace(COUNT, f"        {EXTRA}\n{COUNT}"),
+        "candidate": LATER + candidate.replace(COUNT, f"        self.jobs.put(operation)\n{COUNT}"),
+    }
+
+
+def cached_by_content(_: Path) -> dict[str, Any]:
+    """Remembers every answer, which helps only where an input comes back."""
+    look_up = """\
+    def operate(self, operation):
+        self.answered += 1
+        key = tuple(operation["words"])
+        if key not in self.known:
+            self.known[key] = self.count(key)
+        return {"counts": self.known[key], "answered": self.answered, "rate": 0.0}
+
+    def count(self, words):
+        counts = {}
+        for word in words:
+            counts[word] = counts.get(word, 0) + 1
+        return sorted(map(list, counts.items()))
+
+    def close"""
+    head, _, rest = BASELINE.partition("    def operate")
+    head = head.replace("answered = 0", "answered = 0\n        self.known = {}")
+    return {"candidate": head + look_up + rest.partition("    def close")[2]}
+
+
+def cached_by_identity(_: Path) -> dict[str, Any]:
+    """Takes an object at the same address for the same input."""
+    counted = "sorted(map(list, Counter(words).items()))"
+    cached = CANDIDATE.replace("answered = 0", "answered = 0\n        self.known = {}")
+    return {"candidate": cached.replace(counted, f"self.known.setdefault(id(operation), {counted})")}
+
+
+def worse_tail(_: Path) -> dict[str, Any]:
+    """Faster in the median; every 25th operation takes many times as long."""
+    slow = '        if self.answered % 25 == 0:\n            sorted(operation["words"] * 20)\n'
+    return {
+        "candidate": CANDIDATE.replace("        if not words:\n", f"{slow}        if not words:\n"),
+        "workload": WORKLOAD + '    yield "thirty times one word", [{"words": ["a"]}] * 30\n',
+        "guards": {"p99": {"max_regression_percent": 5}},
+    }
+
+
+def costly(_: Path) -> dict[str, Any]:
+    """Faster, with ten times the memory and a start that takes much longer."""
+    spend = "        self.table = bytearray(b'x') * 120_000_000\n        time.sleep(0.05)\n"
+    candidate = CANDIDATE.replace("        self.answered = 0\n", f"        self.answered = 0\n{spend}")
+    names = ("peak_rss", "cold_start")
+    return {
+        "candidate": f"import time\n{candidate}",
+        "guards": {name: {"max_regression_percent": 25} for name in names},
+    }
+
+
+def equal(_: Path) -> dict[str, Any]:
+    """No change at all."""
+    return {"candidate": BASELINE}
+
+
+def faster(_: Path) -> dict[str, Any]:
+    """Really faster; profiled by everything that there is."""
+    return {"profiles": ["py-spy", "memray"]}
