@@ -1,5 +1,6 @@
 """A store in a folder: link-once files, durable before they have a name, no symbolic link followed."""
 
+import fcntl
 import os
 import secrets
 import stat
@@ -24,6 +25,7 @@ from prfpipe.store.files import (
 )
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_TEMPORARY_PREFIX = ".incoming-"
 
 
 class DirectoryStore:
@@ -42,11 +44,9 @@ class DirectoryStore:
         check_key(key)
         source = Source.checked(data, sha256)
         with os_errors(self.url(key)), self._parent(key, create=True) as (folder, name):
-            temporary = _write_temporary(folder, source)
-            try:
+            _remove_abandoned(folder)
+            with _temporary(folder, source) as temporary:
                 created = _link(folder, temporary, name)
-            finally:
-                os.unlink(temporary, dir_fd=folder)
             if not created:
                 self._confirm_same(folder, name, source)
             _make_name_durable(folder, name, created=created)
@@ -89,15 +89,16 @@ class DirectoryStore:
         check_key(key)
         if sha256_hex(data) != claimed_sha256:
             return False
-        with os_errors(self.url(key)), self._parent(key, create=True) as (folder, name):
-            temporary = _write_temporary(folder, Source.checked(data, claimed_sha256))
-            if not only_if_absent:
-                os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-                return True
-            try:
+        source = Source.checked(data, claimed_sha256)
+        with (
+            os_errors(self.url(key)),
+            self._parent(key, create=True) as (folder, name),
+            _temporary(folder, source) as temporary,
+        ):
+            if only_if_absent:
                 return _link(folder, temporary, name)
-            finally:
-                os.unlink(temporary, dir_fd=folder)
+            os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            return True
 
     def url(self, key: str = "") -> str:
         return str(self._root / key)
@@ -155,10 +156,10 @@ def _enter(folder: int, name: str, *, create: bool) -> int:
     return os.open(name, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
 
 
-def _write_temporary(folder: int, source: Source) -> str:
-    """Write, fsync and read back under a hidden name, which no key can have."""
-    name = f".incoming-{secrets.token_hex(8)}"
-    descriptor = os.open(name, CREATE_FLAGS, 0o444, dir_fd=folder)
+@contextmanager
+def _temporary(folder: int, source: Source) -> Iterator[str]:
+    """The bytes, fsync'd and read back, under a hidden name, which no key can have; it is gone afterwards."""
+    name, descriptor = _locked_temporary(folder)
     try:
         with source.open() as stream:
             write_all(descriptor, chunks_of(stream))
@@ -166,12 +167,38 @@ def _write_temporary(folder: int, source: Source) -> str:
         with os.fdopen(os.dup(descriptor), "rb") as written:
             for _ in verified(chunks_of(written), name, source.sha256, source.size):
                 pass
-    except BaseException:
-        os.unlink(name, dir_fd=folder)
-        raise
+        yield name
     finally:
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=folder)
         os.close(descriptor)
-    return name
+
+
+def _locked_temporary(folder: int) -> tuple[str, int]:
+    """A new file that is locked for as long as its writer lives, so that others can tell what is abandoned."""
+    while True:
+        name = _TEMPORARY_PREFIX + secrets.token_hex(8)
+        descriptor = os.open(name, CREATE_FLAGS, 0o444, dir_fd=folder)
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return name, descriptor
+        # Between its creation and its lock, somebody took it for abandoned.
+        os.close(descriptor)
+
+
+def _remove_abandoned(folder: int) -> None:
+    """Remove temporary files of writers that died: a bundle's folder has to hold nothing else than the bundle."""
+    for name in os.listdir(folder):
+        if not name.startswith(_TEMPORARY_PREFIX):
+            continue
+        with suppress(OSError):
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(name, dir_fd=folder)
+            finally:
+                os.close(descriptor)
 
 
 def _link(folder: int, temporary: str, name: str) -> bool:

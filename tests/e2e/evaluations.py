@@ -3,6 +3,7 @@
 Run as a script it is `prfpipe` with the same short efforts, so that a test can kill it.
 """
 
+import gzip
 import io
 import json
 import os
@@ -142,6 +143,12 @@ def processes_of(home: Path) -> list[str]:
         if str(home) in line and path.parent.name != str(os.getpid()):
             found.append(line)
     return found
+
+
+def plain_bytes(path: Path) -> bytes:
+    """What a file of a bundle says, unpacked."""
+    data = path.read_bytes() if path.is_file() else b""
+    return gzip.decompress(data) if path.suffix == ".gz" else data
 
 
 def die_where_told(patch: pytest.MonkeyPatch) -> None:

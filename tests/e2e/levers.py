@@ -16,7 +16,7 @@ def slower_by_a_tenth(_: Path) -> dict[str, Any]:
 
 def wrong_on_an_edge_case(_: Path) -> dict[str, Any]:
     """Twice as fast, and wrong where there is only one word."""
-    wrong = '        if len(words) == 1:\n            return self.result([[words[0], 2]])\n        if not words:\n'
+    wrong = "        if len(words) == 1:\n            return self.result([[words[0], 2]])\n        if not words:\n"
     return {"candidate": CANDIDATE.replace("        if not words:\n", wrong)}
 
 
@@ -156,3 +156,13 @@ def equal(_: Path) -> dict[str, Any]:
 def faster(_: Path) -> dict[str, Any]:
     """Really faster; profiled by everything that there is."""
     return {"profiles": ["py-spy", "memray"]}
+
+
+def reading_the_environment(home: Path) -> dict[str, Any]:
+    """Looks for secrets in its environment, and keeps what it finds."""
+    seen = f"""\
+        found = sorted(name for name, value in os.environ.items() if "hunter2" in value)
+        pathlib.Path({str(home / "seen")!r}).write_text(" ".join(found))
+"""
+    candidate = CANDIDATE.replace("        self.answered = 0\n", f"        self.answered = 0\n{seen}")
+    return {"candidate": f"import os\nimport pathlib\n{candidate}"}

@@ -106,7 +106,9 @@ def remains(home: Path, process: subprocess.Popen[str]) -> Crash:
     text = journal(home)
     steps = [json.loads(line) for line in text.splitlines()]
     names = [name for step in steps for name in step["files"]]
-    [folder] = {path.parent for path in (home / ".prfpipe" / "runs").glob("*/runlog.jsonl") if path.read_bytes() == text}
+    [folder] = {
+        path.parent for path in (home / ".prfpipe" / "runs").glob("*/runlog.jsonl") if path.read_bytes() == text
+    }
     claimed = {name: sha256_file(folder / name) for name in names}
     return Crash(process.returncode, err, text, claimed, evaluations.processes_of(home))
 
