@@ -88,11 +88,11 @@ def run(lever: Lever, options: Options, settings: Settings, resume: str | None) 
 
 def _loop(lever: Lever, options: Options, settings: Settings, progress: Progress, resume: str | None) -> Outcome:
     start = time.monotonic()
-    with plan(lever, options, settings, progress, resume) as current:
+    current = plan(lever, options, settings, progress, resume)
+    with current:
         for stage in LOOP:
-            perform.with_options(name=stage)(current, stage)
-        publish(current)
-        return archive(current, settings, start)
+            current = perform.with_options(name=stage)(current, stage)
+        return archive(publish(current), settings, start)
 
 
 @task(task_run_name="plan {lever.spec.id}", cache_policy=NO_CACHE, persist_result=False)
@@ -104,17 +104,19 @@ def plan(lever: Lever, options: Options, settings: Settings, progress: Progress,
 
 
 @task(task_run_name="{stage} {current.context.spec.id}", cache_policy=NO_CACHE, persist_result=False)
-def perform(current: Run, stage: Stage) -> None:
-    """One stage of the loop; nothing if the journal says that it is finished."""
+def perform(current: Run, stage: Stage) -> Run:
+    """One stage of the loop; nothing if the journal says that it is finished. Returns the run for the next task."""
     before = current.finished(stage)
     current.perform(stage)
     log_summary(current, stage, before=before)
+    return current
 
 
 @task(task_run_name="publish {current.context.spec.id}", cache_policy=NO_CACHE, persist_result=False)
-def publish(current: Run) -> None:
+def publish(current: Run) -> Run:
     """Show the verdict in the UI, and send the doctrine's events."""
     publish_verdict(current)
+    return current
 
 
 def _may_help(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:

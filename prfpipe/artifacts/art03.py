@@ -84,11 +84,13 @@ LEGEND = (
 
 def verdict_markdown(plan: Plan, verdict: Verdict) -> str:
     """Verdict, claim against the expected range, reasons, and the speed-up of every scenario."""
+    return f"{reasons_markdown(plan, verdict)}\n{effects_markdown(plan, verdict)}\n"
+
+
+def reasons_markdown(plan: Plan, verdict: Verdict) -> str:
+    """Verdict, claim against the expected range, and reasons."""
     reasons = "\n".join(f"- {markdown(reason.message, 1000)} ({markdown(reason.code)})" for reason in verdict.reasons)
-    return (
-        f"## Verdict: {verdict.verdict}\n\nClaim **{verdict.claim}**: {claim_sentence(plan, verdict)}\n\n"
-        f"{reasons}\n\n{effects_markdown(plan, verdict)}\n"
-    )
+    return f"## Verdict: {verdict.verdict}\n\nClaim **{verdict.claim}**: {claim_sentence(plan, verdict)}\n\n{reasons}\n"
 
 
 def claim_sentence(plan: Plan, verdict: Verdict) -> str:
@@ -109,7 +111,7 @@ def effects_markdown(plan: Plan, verdict: Verdict) -> str:
     expected = plan.lever.expected_speedup
     cells = [
         [
-            _name(result),
+            starred(result),
             fmt.show(result.arms["baseline"].p50_ns.estimate, fmt.DURATION),
             fmt.show(result.arms["candidate"].p50_ns.estimate, fmt.DURATION),
             fmt.show_estimate(result.speedup, fmt.RATIO),
@@ -120,10 +122,10 @@ def effects_markdown(plan: Plan, verdict: Verdict) -> str:
         for result in verdict.scenarios
     ]
     header = ("scenario", "baseline p50", "candidate p50", "speed-up", "expected", "claim", "A/A control")
-    return f"{markdown_table(header, cells)}\n\n{_EFFECTS_NOTE}"
+    return f"{markdown_table(header, cells)}\n\n{EFFECTS_NOTE}"
 
 
-_EFFECTS_NOTE = (
+EFFECTS_NOTE = (
     "★ primary scenario: the claim is about it; for the others, in parentheses, where their interval lies "
     "against the range."
 )
@@ -159,8 +161,9 @@ def _section(result: ScenarioResult) -> str:
     table = markdown_table(("metric", "baseline", "candidate", "gain", "improvement"), cells)
     tails = "\n".join(f"- {arm}: {certified_line(result.arms[arm].certified)}" for arm in ("baseline", "candidate"))
     counts = f"{result.invocations} invocations, {result.confidence * 100:g} % confidence"
-    return f"## {_name(result)}\n\n{counts}\n\n{table}\n\n{tails}\n"
+    return f"## {starred(result)}\n\n{counts}\n\n{table}\n\n{tails}\n"
 
 
-def _name(result: ScenarioResult) -> str:
+def starred(result: ScenarioResult) -> str:
+    """The scenario's name for Markdown, with a star if it is the primary one."""
     return f"{markdown(result.scenario)}{' ★' if result.primary else ''}"

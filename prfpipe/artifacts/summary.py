@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from prfpipe.artifacts import format as fmt
-from prfpipe.artifacts.art03 import guards_markdown, verdict_markdown
-from prfpipe.artifacts.derive import claim_word, headline
+from prfpipe.artifacts.art03 import EFFECTS_NOTE, guards_markdown, reasons_markdown, starred
+from prfpipe.artifacts.derive import claim_word, headline, primary, rows
 from prfpipe.artifacts.evidence import Evidence
 from prfpipe.artifacts.names import clean, markdown
 from prfpipe.artifacts.provenance import heading_markdown
 from prfpipe.artifacts.report import FLAMEGRAPHS, data_uri
-from prfpipe.artifacts.tables import text_table
+from prfpipe.artifacts.tables import markdown_table, text_table
+from prfpipe.layout import VARIANTS
 from prfpipe.models import ScenarioResult, Verdict
 
 MAX_BYTES = 500_000
@@ -20,11 +21,14 @@ def summary_markdown(evidence: Evidence, *, max_bytes: int = MAX_BYTES) -> str:
 
     Pictures are `data:` images, since Prefect drops raw SVG; one that does not fit is named instead.
     """
+    plan, verdict = evidence.plan, evidence.verdict
     text = "\n".join(
         [
-            heading_markdown(evidence.plan, "Verdict"),
-            verdict_markdown(evidence.plan, evidence.verdict),
-            f"## Guards\n\n{guards_markdown(evidence.verdict)}\n",
+            heading_markdown(plan, "Verdict"),
+            reasons_markdown(plan, verdict),
+            f"{_speedups(verdict, plan.lever.expected_speedup)}\n",
+            *(_before_after(result) for result in (primary(verdict),) if result),
+            f"## Guards\n\n{guards_markdown(verdict)}\n",
         ]
     )
     room = max_bytes - len(text.encode())
@@ -34,6 +38,40 @@ def summary_markdown(evidence: Evidence, *, max_bytes: int = MAX_BYTES) -> str:
         room -= len(image) * fits
         text += f"\n## {title}\n\n" + (image if fits else f"Too large for this page: see {markdown(place)}.\n")
     return text
+
+
+def _speedups(verdict: Verdict, expected: tuple[float, float]) -> str:
+    """One row a scenario, narrow: the page beside a server's menus cuts what is wide."""
+    if not verdict.scenarios:
+        return "No scenario was compared."
+    cells = [
+        [
+            starred(result),
+            *(fmt.show(result.arms[arm].p50_ns.estimate, fmt.DURATION) for arm in VARIANTS),
+            fmt.show_estimate(result.speedup, fmt.RATIO),
+            claim_word(result, verdict, expected),
+        ]
+        for result in verdict.scenarios
+    ]
+    header = ("scenario", "baseline p50", "candidate p50", "speed-up", f"claim {fmt.show_range(*expected)}")
+    return f"{markdown_table(header, cells)}\n\n{EFFECTS_NOTE}"
+
+
+def _before_after(result: ScenarioResult) -> str:
+    """Every metric of a scenario side by side."""
+    cells = [
+        [
+            row.metric.title,
+            fmt.show_point(row.baseline, row.metric.unit),
+            fmt.show_point(row.candidate, row.metric.unit),
+            fmt.show_estimate(row.improvement, fmt.CHANGE) if row.improvement else fmt.NONE,
+        ]
+        for row in rows(result)
+    ]
+    table = markdown_table(("metric", "baseline", "candidate", "improvement"), cells)
+    counts = f"{result.invocations} invocations, {result.confidence * 100:g} % confidence"
+    control = f"A/A control {fmt.show_estimate(result.control, fmt.RATIO)}"
+    return f"## Before and after: {starred(result)}\n\n{counts}, {control}\n\n{table}\n"
 
 
 def _pictures(evidence: Evidence) -> Iterator[tuple[str, str, bytes]]:
