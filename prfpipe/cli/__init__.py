@@ -2,10 +2,15 @@
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point of `prfpipe`; the only place that ends the process."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character must not end an evaluation.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(argv))
 
 
@@ -28,5 +33,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 
         return say_interrupted(interrupt)
     except BrokenPipeError:
-        sys.stderr.close()
+        from prfpipe.cli.output import drop_stdout
+
+        drop_stdout()
         return 141

@@ -21,7 +21,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 def _audit(arguments: argparse.Namespace) -> AuditReport:
     folder = Path(arguments.bundle)
-    if folder.is_dir():
+    if folder.is_dir() or len(folder.parts) > 1:
         return audit(folder)
     import tempfile
 

@@ -10,9 +10,13 @@ from prfpipe.settings import load_settings
 
 def command(arguments: argparse.Namespace) -> int:
     """List the levers that can be evaluated by id."""
-    levers = list_levers(load_settings().levers)
+    place = load_settings().levers
+    levers = list_levers(place)
     if arguments.json:
         print_json([{"folder": str(lever.root), **lever.spec.model_dump(mode="json")} for lever in levers])
+        return 0
+    if not levers:
+        print_text(f"no levers under {place}: `prfpipe new {place}/NAME` writes one")
         return 0
     rows = [
         [lever.spec.id, lever.spec.title, "{:g}-{:g}x".format(*lever.spec.expected_speedup), str(lever.root)]

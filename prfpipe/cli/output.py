@@ -1,10 +1,9 @@
 """What commands print: text for people, one JSON document for programs."""
 
 import json
+import os
 import signal
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 from prfpipe.artifacts.names import clean
 from prfpipe.errors import PrfpipeError
@@ -14,19 +13,30 @@ EXIT_CODES = {"adopt": 0, "reject": 1, "undecided": 3}
 
 def print_json(document: object) -> None:
     """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    _write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def print_text(text: str) -> None:
     """Lines on stdout, each harmless on a terminal."""
-    sys.stdout.write("".join(clean(line, 2000) + "\n" if line.strip() else "\n" for line in text.splitlines()))
+    _write("".join(clean(line, 2000) + "\n" if line.strip() else "\n" for line in text.splitlines()))
 
 
-def print_fields(fields: Mapping[str, Any]) -> None:
-    """Aligned `name  value` lines."""
-    width = max(map(len, fields), default=0)
-    for name, value in fields.items():
-        sys.stdout.write(f"{name:<{width}}  {clean(str(value), 400)}\n")
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        drop_stdout()
+        raise PrfpipeError(f"the output cannot be written: {error.strerror}", hint="Write it elsewhere.") from error
+
+
+def drop_stdout() -> None:
+    """Let what stdout still holds go nowhere, so that ending the process does not fail over it once more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def say_failure(error: PrfpipeError) -> None:

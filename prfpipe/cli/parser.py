@@ -6,11 +6,18 @@ from collections.abc import Callable, Sequence
 
 Command = Callable[[argparse.Namespace], int]
 
-_EXIT_CODES = """exit codes:
+_EPILOG = """examples:
+  prfpipe new my_lever
+  prfpipe evaluate my_lever --inline
+  prfpipe fetch latest --to ./bundle
+  prfpipe audit ./bundle
+
+exit codes:
   0 adopt or pass, 1 reject, 2 bad input or usage, 3 undecided, 4 tool or infrastructure failure
 
 settings: PRFPIPE_STORE, PRFPIPE_RUNS, PRFPIPE_LEVERS, PRFPIPE_LOCK, PRFPIPE_SUBJECT_TIMEOUT_SECONDS,
-  PRFPIPE_NOISE_LIMIT_PERCENT
+  PRFPIPE_NOISE_LIMIT_PERCENT,
+  PRFPIPE_LOCK
 """
 
 
@@ -24,7 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="prfpipe",
         description="Put a claimed optimization through the MS-01 loop and end with a verdict anyone can check.",
-        epilog=_EXIT_CODES,
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action=_Version)
@@ -44,7 +51,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
 
-        parser.exit(message=f"prfpipe {version('prfpipe')}\n")
+        print(f"prfpipe {version('prfpipe')}")
+        parser.exit()
 
 
 _Commands = argparse._SubParsersAction
@@ -114,7 +122,9 @@ def _evidence(commands: "_Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("bundle", metavar="DIR|RUN_ID", help="the folder of a bundle, or a run id in the store")
     _store(parser)
     _json(parser)
-    parser = commands.add_parser("store", help="what a store can do")
+    parser = commands.add_parser(
+        "store", help="what a store can do", description="What a store can do.", epilog="example: prfpipe store probe"
+    )
     inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     parser = _command(inner, "probe", "find out what the store really guarantees", "prfpipe store probe --json")
     _store(parser)

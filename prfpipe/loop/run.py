@@ -86,7 +86,8 @@ class Run:
             HostError: somebody else measures on this machine.
         """
         path = settings.runs.resolve() / run_id
-        if Path(run_id).name != run_id or not path.is_dir():
+        # Opening a run folder tidies it: `..` must not get that far.
+        if "/" in run_id or not layout.is_name(run_id) or not path.is_dir():
             raise ResumeError(f"no run {run_id!r} in {settings.runs}", hint="`--resume` takes the id of a run there.")
         with ExitStack() as held:
             held.enter_context(host.exclusive(settings.lock))
