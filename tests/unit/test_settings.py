@@ -1,0 +1,62 @@
+"""PRFPIPE_* variables: defaults, values, and what is wrong with a wrong one."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from prfpipe.cli.parser import build_parser
+from prfpipe.errors import SettingsError
+from prfpipe.settings import Settings, load_settings
+
+
+def test_without_variables_there_are_defaults() -> None:
+    found = load_settings()
+    assert (found.store, found.runs, found.levers) == ("./evidence", Path(".prfpipe/runs"), Path("levers"))
+    assert found.lock is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("store", "s3://bucket/team?endpoint=http://127.0.0.1:9000", "s3://bucket/team?endpoint=http://127.0.0.1:9000"),
+        ("runs", "/tmp/runs", Path("/tmp/runs")),
+        ("levers", "elsewhere", Path("elsewhere")),
+        ("lock", "/tmp/a.lock", Path("/tmp/a.lock")),
+        ("subject_timeout_seconds", "2.5", 2.5),
+        ("noise_limit_percent", "12", 12.0),
+    ],
+)
+def test_each_setting_is_a_variable(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
+    monkeypatch.setenv(f"PRFPIPE_{name.upper()}", text)
+    assert getattr(load_settings(), name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("SUBJECT_TIMEOUT_SECONDS", "soon"),
+        ("SUBJECT_TIMEOUT_SECONDS", "0"),
+        ("SUBJECT_TIMEOUT_SECONDS", "-1"),
+        ("SUBJECT_TIMEOUT_SECONDS", "nan"),
+        ("SUBJECT_TIMEOUT_SECONDS", "inf"),
+        ("SUBJECT_TIMEOUT_SECONDS", ""),
+        ("NOISE_LIMIT_PERCENT", "0"),
+        ("NOISE_LIMIT_PERCENT", "nan"),
+    ],
+)
+def test_a_wrong_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    monkeypatch.setenv(f"PRFPIPE_{name}", text)
+    with pytest.raises(SettingsError, match=f"^PRFPIPE_{name}: ") as caught:
+        load_settings()
+    assert caught.value.exit_code == 2
+
+
+def test_settings_do_not_change_during_a_run() -> None:
+    with pytest.raises(ValidationError):
+        load_settings().store = "elsewhere"  # type: ignore[misc]
+
+
+def test_help_lists_every_setting() -> None:
+    text = build_parser().format_help()
+    assert [name for name in Settings.model_fields if f"PRFPIPE_{name.upper()}" not in text] == []
