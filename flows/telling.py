@@ -7,6 +7,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
 from prfpipe import layout
+from prfpipe.artifacts.names import clean
 from prfpipe.artifacts.summary import summary_markdown
 from prfpipe.doctrine import Stage
 from prfpipe.errors import PrfpipeError
@@ -29,8 +30,13 @@ class _WithoutTraceback(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, PrfpipeError):
-            record.msg, record.args, record.exc_info = f"{error.message} ({error.hint})", (), None
+            record.msg, record.args, record.exc_info = "%s", (_words(error),), None
         return True
+
+
+def _words(error: PrfpipeError) -> str:
+    notes = [line for note in getattr(error, "__notes__", ()) for line in note.splitlines()]
+    return "\n".join([f"{error.message} ({error.hint})", *(clean(line, 400) for line in notes)])
 
 
 def tell_failures_in_our_words() -> None:
