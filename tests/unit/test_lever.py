@@ -324,3 +324,23 @@ def test_the_schema_refuses_what_it_can_see(what: str) -> None:
 
 def test_efforts_are_ranked_from_short_to_long() -> None:
     assert [effort.rank for effort in (Effort.QUICK, Effort.STANDARD, Effort.RIGOROUS)] == [0, 1, 2]
+
+
+# ---- the page that describes it -------------------------------------------------------------------------
+
+PAGE = (ROOT / "docs" / "lever-folder.md").read_text()
+TEMPLATE = ROOT / "prfpipe" / "cli" / "template"
+
+
+def test_the_page_describes_every_key() -> None:
+    schema = json_schema()
+    described = {**schema["properties"], **schema["$defs"]["Scenario"]["properties"]}
+    metrics = schema["properties"]["guards"]["propertyNames"]["enum"]
+    assert [key for key in (*described, *metrics) if f"`{key}`" not in PAGE] == []
+
+
+@pytest.mark.parametrize("name", ["lever.yaml", "candidate.py", "workload.py", "conformance/words.json"])
+def test_the_pages_example_is_the_template(name: str) -> None:
+    text = (TEMPLATE / name).read_text()
+    begin = {"candidate.py": "class Subject", "workload.py": "_WORDS ="}.get(name, "")
+    assert text[text.index(begin) :] in PAGE
