@@ -5,7 +5,6 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,13 +46,13 @@ class Deployed:
 
 
 @pytest.fixture(scope="module")
-def deployed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+def deployed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
     own = own_environment(tmp_path_factory.mktemp("bench"))
     environment = server.environment | own
     for beginning in ("prefect work-pool create", "prefect --no-prompt deploy"):
         run(documented(beginning), environment)
     deployment = server.get("deployments/name/evaluate-lever/evaluate-lever")
-    yield Deployed(server, environment, deployment)
+    return Deployed(server, environment, deployment)
 
 
 def run(command: list[str], environment: dict[str, str]) -> str:
