@@ -51,6 +51,9 @@ def _invocations(plan: Plan, samples: SampleSet, stage: MeasuringStage) -> Itera
         what = f"{item.scenario!a}, invocation {item.index}"
         if item.seed != derived_seed(stage_seed, item.scenario, item.index):
             yield f"{what}: its seed is not the one that follows from the plan"
+        if item.excluded is not None:
+            # The format can flag an invocation, but no plan has a rule yet that allows it.
+            yield f"{what}: flagged {item.excluded!a}, which the plan does not allow for"
         if item.excluded is None and set(item.arms) != _ARMS[stage]:
             yield f"{what}: its arms are {sorted(item.arms)}"
         if datetime.fromisoformat(item.started_at) < planned_at - CLOCK_STEP:

@@ -1,6 +1,7 @@
 """Subjects and workloads as child processes: start, ask, time from outside, and always clean up."""
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from prfpipe.errors import PrfpipeError, SubjectProtocolError, SubjectStartError
 from prfpipe.subject.protocol import PROTOCOL, READ_FD_VARIABLE, WRITE_FD_VARIABLE, Channel, Message
 
 _STDERR_TAIL = 2000
+_MARK_VARIABLE = "PRFPIPE_CHILD"
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Child:
     channel: Channel = field(init=False)
     _process: subprocess.Popen[bytes] = field(init=False)
     _stderr: IO[bytes] = field(init=False)
+    _mark: str = field(init=False, default_factory=lambda: secrets.token_hex(16))
 
     def __enter__(self) -> Self:
         self._stderr = tempfile.TemporaryFile()
@@ -75,14 +78,14 @@ class Child:
         return self
 
     def _spawn(self, child_read: int, child_write: int) -> None:
-        pipes = {READ_FD_VARIABLE: str(child_read), WRITE_FD_VARIABLE: str(child_write)}
+        own = {READ_FD_VARIABLE: str(child_read), WRITE_FD_VARIABLE: str(child_write), _MARK_VARIABLE: self._mark}
         self.spawned_ns = time.perf_counter_ns()
         try:
             with _on_cpu(self.launch.cpu), self.launch.stdout.open("wb") as stdout:
                 self._process = subprocess.Popen(
                     [*_die_with_parent(), *self.launch.argv],
                     cwd=self.launch.cwd,
-                    env={**self.launch.environment, **pipes},
+                    env={**self.launch.environment, **own},
                     stdin=subprocess.DEVNULL,
                     stdout=stdout,
                     stderr=self._stderr,
@@ -115,6 +118,7 @@ class Child:
         finally:
             self._kill_group()
             self._process.wait()
+            _kill_marked(self._mark)
 
     def _kill_group(self) -> None:
         try:
@@ -275,6 +279,18 @@ class Workload(Child):
     def edge_cases(self) -> list[tuple[str, list[object]]]:
         """The lever's edge cases: a name and a sequence of operations each."""
         return [(str(name), list(ops)) for name, ops in self.ask({"type": "edge_cases"}, "edge_cases")["cases"]]
+
+
+def _kill_marked(mark: str) -> None:
+    """Kill what left the child's session (a daemon) but still has its environment."""
+    wanted = f"{_MARK_VARIABLE}={mark}".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if wanted in (process / "environ").read_bytes():
+                os.kill(int(process.name), signal.SIGKILL)
+        except OSError:
+            # Gone meanwhile, or somebody else's.
+            continue
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def rule(spec: LeverSpec, **changes: Any) -> DecisionRule:
     values: dict[str, Any] = {
         "alpha": 0.01,
         "look_fractions": (0.25, 0.5, 1.0),
-        "look_weights": (0.2, 0.5, 1.0),
+        "look_weights": (0.2, 0.3, 0.5),
         "min_gain_percent": spec.min_gain_percent,
         "expected_speedup": spec.expected_speedup,
         "guards": spec.guards,

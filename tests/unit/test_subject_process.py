@@ -50,7 +50,7 @@ def test_only_an_allow_list_of_the_environment_reaches_a_subject(
     found = answer(tmp_path, code("return dict(os.environ)"))
     assert isinstance(found, dict)
     allowed = {"PATH", "LD_LIBRARY_PATH", "TMPDIR", "TZ", "VIRTUAL_ENV", "HOME", "LANG", "LC_CTYPE", "PYTHONHASHSEED"}
-    assert set(found) <= allowed | {"PRFPIPE_READ_FD", "PRFPIPE_WRITE_FD"}
+    assert set(found) <= allowed | {"PRFPIPE_READ_FD", "PRFPIPE_WRITE_FD", "PRFPIPE_CHILD"}
     assert "secret" not in found.values()
     assert (found["HOME"], found["PYTHONHASHSEED"]) == (str(tmp_path / "work"), "0")
 
@@ -202,8 +202,9 @@ def test_a_program_that_is_not_there_cannot_be_started(tmp_path: Path, monkeypat
 # ---- nothing is left behind -----------------------------------------------------------------------------
 
 
-def test_a_child_of_the_subject_dies_with_it(tmp_path: Path) -> None:
-    fork = "pid = os.fork()\nif pid == 0:\n    time.sleep(600)\nreturn pid"
+@pytest.mark.parametrize("leave", ["pass", "os.setsid()"], ids=["same session", "daemon"])
+def test_a_child_of_the_subject_dies_with_it(tmp_path: Path, leave: str) -> None:
+    fork = f"pid = os.fork()\nif pid == 0:\n    {leave}\n    time.sleep(600)\nreturn pid"
     with running(tmp_path, code(fork)) as subject:
         pid = subject.results_of(subject.run([0]))[0]
         subject.close()
