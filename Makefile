@@ -30,8 +30,11 @@ $(READY): requirements.lock pyproject.toml
 evaluate: setup ## run a lever through the loop: LEVER=LEV-01 EFFORT=quick|standard|rigorous
 	@$(BIN)/prfpipe evaluate $(LEVER) --effort $(EFFORT) || case $$? in 1|3) ;; *) exit $$? ;; esac
 
+# What runs whole evaluations has the machine to itself: two at once would share the measuring core.
+WHOLE := tests/e2e tests/faults tests/flows
 test: lint ## lint, types, import rules and all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(WHOLE:%=--ignore=%)
+	$(BIN)/python -m pytest $(WHOLE)
 
 lint: setup ## style, formatting, types and import rules
 	$(BIN)/ruff check .
