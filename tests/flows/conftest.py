@@ -13,10 +13,11 @@ import pytest
 from prfpipe.cli import run as prfpipe
 from prfpipe.errors import StoreUnavailableError
 from prfpipe.loop import closing
-from tests.e2e.evaluations import at_home
+from tests.e2e.evaluations import SCENARIOS, at_home
 from tests.flows.prefect_server import Server, prefect_server
+from tests.support.levers import write_lever
 
-LEVER = "WORD-COUNT"
+LEVER, SMALL_LEVER = "WORD-COUNT", "LEV-TEST"
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,10 @@ def flow(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
 
 @pytest.fixture(scope="session")
 def levers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of levers that has only the template of `prfpipe new`."""
+    """A folder of two levers: the template of `prfpipe new`, and one that is done sooner."""
     folder = tmp_path_factory.mktemp("levers")
     assert prfpipe(["new", str(folder / LEVER.lower())]) == 0
+    write_lever(folder / SMALL_LEVER.lower(), profiles=[], scenarios=SCENARIOS)
     return folder
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.evaluations import own_environment
-from tests.flows.conftest import LEVER
+from tests.flows.conftest import SMALL_LEVER
 from tests.flows.prefect_server import clean_environment
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
@@ -32,15 +32,23 @@ def left_over(home: Path) -> list[str]:
 
 def test_a_folder_is_evaluated_on_an_ephemeral_server_that_is_gone_afterwards(levers: Path, tmp_path: Path) -> None:
     environment = clean_environment(tmp_path) | own_environment(tmp_path) | {"PYTHONPATH": str(ROOT)}
-    command = ["prfpipe", "evaluate", str(levers / LEVER.lower()), "--json", "--accept-noise", "--effort", "quick"]
+    command = [
+        "prfpipe",
+        "evaluate",
+        str(levers / SMALL_LEVER.lower()),
+        "--json",
+        "--accept-noise",
+        "--effort",
+        "quick",
+    ]
     done = subprocess.run(
         [sys.executable, str(SHORT), *command],
-        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=150, check=False,
+        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=170, check=False,
     )  # fmt: skip
     document = json.loads(done.stdout)
     assert done.returncode == EXIT_CODES[document["verdict"]], done.stderr
-    assert document["lever"] == LEVER
+    assert document["lever"] == SMALL_LEVER
     assert Path(document["bundle"].removeprefix("file://"), "statement.dsse.json").is_file()
-    assert f"archive {LEVER}" in done.stderr
+    assert f"archive {SMALL_LEVER}" in done.stderr
     assert "Traceback" not in done.stderr
     assert left_over(tmp_path) == []

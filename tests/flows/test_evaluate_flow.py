@@ -37,7 +37,7 @@ def messages(server: Server, flow_run_id: str, expected: str) -> list[str]:
         lines[:] = [str(log["message"]) for log in server.find("logs", logs={"flow_run_id": {"any_": [flow_run_id]}})]
         return any(expected in line for line in lines)
 
-    wait_until(arrived, 20, lambda: lines)
+    wait_until(arrived, 60, lines)
     return lines
 
 
@@ -110,9 +110,14 @@ def test_the_page_has_verdict_tables_plot_and_flamegraphs_and_fits(server: Serve
 
 def test_the_events_of_the_bundle_are_prefect_events(server: Server, evaluated: Evaluated) -> None:
     expected = read_events((Path(evaluated.result["bundle"].removeprefix("file://")) / layout.EVENTS).read_bytes())
-    query = {"filter": {"event": {"prefix": ["prfpipe."]}}}
-    wait_until(lambda: len(server.find("events", **query)) >= len(expected), 30, "events")
-    found = [item for item in server.find("events", **query) if item["payload"]["run_id"] == evaluated.result["run_id"]]
+    found: list[dict[str, Any]] = []
+
+    def arrived() -> bool:
+        emitted = server.find("events", filter={"event": {"prefix": ["prfpipe."]}})
+        found[:] = [event for event in emitted if event["payload"]["run_id"] == evaluated.result["run_id"]]
+        return len(found) >= len(expected)
+
+    wait_until(arrived, 60, found)
     assert sorted(item["event"] for item in found) == sorted(f"prfpipe.{event.code}" for event in expected)
     assert {item["resource"]["prefect.resource.id"] for item in found} == {f"prfpipe.lever.{LEVER}"}
 
