@@ -29,6 +29,8 @@ from prfpipe.proof_rules import failures
 
 # The saving that a subject's own clock shows must be seen from outside too, at least by this share.
 _SEEN_FROM_OUTSIDE = Fraction(1, 2)
+# A share of CPU time by which two variants that mostly wait do not differ by chance.
+_MORE_THAN_NOISE = Fraction(1, 10)
 # A profile samples; a gain above Amdahl's bound by less than this factor is within its error.
 _AMDAHL_MARGIN = Fraction(3, 2)
 
@@ -291,9 +293,22 @@ def _outside_clock_findings(samples: SampleSet, primary: ScenarioResult) -> Iter
         return
     if totals["wall_ns"] < saved * _SEEN_FROM_OUTSIDE:
         yield _reject("clock-disagrees", _unseen_text(saved, totals["wall_ns"], "the parent's clock"))
-    bound_by_cpu = 2 * _total(invocations, "cpu_ns", "baseline") > _total(invocations, "wall_ns", "baseline")
-    if bound_by_cpu and totals["session_cpu_ns"] < saved * _SEEN_FROM_OUTSIDE:
+    expected = _cpu_saving_to_expect(invocations, saved)
+    if expected is not None and totals["session_cpu_ns"] < expected * _SEEN_FROM_OUTSIDE:
         yield _reject("work-moved", _unseen_text(saved, totals["session_cpu_ns"], "the CPU time of the process"))
+
+
+def _cpu_saving_to_expect(invocations: Sequence[Invocation], saved: int) -> int | None:
+    """What the process must have saved in all if it saved `saved` ns while timed; None where nobody can tell.
+
+    A baseline that computes saves what its clock shows. One that waits, or shares its core with neighbours, shows
+    more than it used: there, what its CPU clock shows counts, if that is more than noise.
+    """
+    cpu, wall = (_total(invocations, field, "baseline") for field in ("cpu_ns", "wall_ns"))
+    if 2 * cpu > wall:
+        return saved
+    saved_cpu = _saved(invocations, "cpu_ns")
+    return saved_cpu if saved_cpu > cpu * _MORE_THAN_NOISE else None
 
 
 def _unseen_text(saved: int, seen: int, by: str) -> str:

@@ -166,3 +166,12 @@ def reading_the_environment(home: Path) -> dict[str, Any]:
 """
     candidate = CANDIDATE.replace("        self.answered = 0\n", f"        self.answered = 0\n{seen}")
     return {"candidate": f"import os\nimport pathlib\n{candidate}"}
+
+
+def leaving_a_daemon(_: Path) -> dict[str, Any]:
+    """Starts a process that leaves the group and the session of the subject."""
+    start = """\
+        subprocess.Popen(["sh", "-c", "sleep 600; :", str(workdir)], start_new_session=True)
+"""
+    candidate = CANDIDATE.replace("        self.answered = 0\n", f"        self.answered = 0\n{start}")
+    return {"candidate": f"import subprocess\n\n\n{candidate}"}

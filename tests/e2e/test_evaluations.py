@@ -122,6 +122,12 @@ def test_work_that_goes_on_after_the_answer_is_found_in_the_cpu_time(evaluated: 
     assert "work-moved" in done.codes
 
 
+def test_a_daemon_does_not_outlive_the_evaluation(evaluated: Evaluated) -> None:
+    done = evaluated("leaving_a_daemon")
+    assert done.code == 0, done.err
+    assert processes_of(done.home) == []
+
+
 def test_a_change_outside_the_optimized_path_is_refused_by_name(evaluated: Evaluated) -> None:
     done = evaluated("outside_its_path")
     assert done.code == 2
