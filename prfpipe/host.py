@@ -3,7 +3,9 @@
 import fcntl
 import os
 import platform
+import shutil
 import socket
+import stat
 import sys
 import tempfile
 import time
@@ -12,15 +14,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prfpipe.errors import HostBusyError, HostError
-from prfpipe.models import HostFingerprint, NoiseProbe
+from prfpipe.models import HostFingerprint, NoiseProbe, Work
 
 NOISE_LIMIT_PERCENT = 30.0
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, folders in it are made for one user only
+_MEMORY_ROOM = 2 * 1024**3
+_LEFTOVER_S = 86_400
 _SPINS = 200
 _SPIN_SIZE = 20_000
 
 
-def fingerprint() -> HostFingerprint:
-    """What this machine is; allow-listed facts only, none of them secret."""
+def fingerprint(work: Work = "disk") -> HostFingerprint:
+    """What this machine is; allow-listed facts only, none of them secret. `work`: where working folders lie."""
     return HostFingerprint(
         name=socket.gethostname()[:80],
         cpu_model=_first_value(Path("/proc/cpuinfo"), "model name") or platform.processor() or "unknown",
@@ -30,8 +35,34 @@ def fingerprint() -> HostFingerprint:
         os=_os_name(),
         python=f"{platform.python_implementation()} {platform.python_version()}",
         measuring_cpu=measuring_cpu(),
+        work=work,
         virtualized="yes" if " hypervisor " in _first_value(Path("/proc/cpuinfo"), "flags") + " " else "no",
     )
+
+
+def has_memory_folder() -> bool:
+    """Whether working folders have room in memory."""
+    return os.path.ismount(_MEMORY) and shutil.disk_usage(_MEMORY).free >= _MEMORY_ROOM
+
+
+def memory_folder() -> Path:
+    """This user's own folder in memory, without what runs that were killed left there more than a day ago.
+
+    Raises:
+        HostError: something else stands in its place, or it cannot be made.
+    """
+    folder = _MEMORY / f"prfpipe-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise HostError(f"{folder}: {error.strerror}", hint="Set `work: disk` in lever.yaml.") from error
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise HostError(f"{folder} is not this user's own folder", hint="Look who made it, and remove it.")
+    for left in folder.iterdir():
+        if time.time() - left.lstat().st_mtime > _LEFTOVER_S:
+            shutil.rmtree(left, ignore_errors=True)
+    return folder
 
 
 def available_cpus() -> list[int]:

@@ -36,6 +36,9 @@ class Effort(StrEnum):
         return list(Effort).index(self)
 
 
+Work = Literal["disk", "memory"]
+
+
 class PythonVariant(Record):
     """A Python file that defines `class Subject`; path relative to the lever folder."""
 
@@ -90,7 +93,11 @@ class CoverageExclusion(Record):
 
 
 class LeverSpec(Record):
-    """A `lever.yaml`, validated. Paths are relative to the lever folder."""
+    """A `lever.yaml`, validated. Paths are relative to the lever folder.
+
+    `work`: where working folders lie. `memory` keeps the disk's noise out of levers that only read and write files;
+    it hides what fsync costs, so it is not the default. Where the host has no room in memory, the disk is used.
+    """
 
     id: str = Field(pattern=r"^[A-Z][A-Z0-9]*(-[A-Z0-9]+)*$", max_length=40)
     title: str = Field(min_length=1, max_length=200)
@@ -106,6 +113,7 @@ class LeverSpec(Record):
     scenarios: tuple[Scenario, ...] = Field(min_length=1)
     guards: tuple[Guard, ...] = ()
     profiles: tuple[Literal["py-spy", "memray"], ...] = ("py-spy", "memray")
+    work: Work = "disk"
     requires: tuple[str, ...] = ()
     coverage_exclusions: tuple[CoverageExclusion, ...] = ()
 
@@ -119,7 +127,10 @@ class LeverSpec(Record):
 
 
 class HostFingerprint(Record):
-    """The machine that measures; nothing here may hold a secret (allow-listed fields only)."""
+    """The machine that measures; nothing here may hold a secret (allow-listed fields only).
+
+    `work`: the file system of the working folders, `memory` or `disk`.
+    """
 
     name: str
     cpu_model: str
@@ -130,6 +141,7 @@ class HostFingerprint(Record):
     python: str
     measuring_cpu: int
     virtualized: str
+    work: Work = "disk"
 
 
 class NoiseProbe(Record):

@@ -17,6 +17,7 @@ def environment(plan: Plan) -> list[tuple[str, str]]:
         ("CPU", f"{host.cpu_model}, {host.cpus} CPUs, measured on CPU {host.measuring_cpu}"),
         ("memory", fmt.show(host.memory_kib, fmt.MEMORY)),
         ("virtualized", host.virtualized),
+        ("working folders", f"on {host.work}" if host.work == "disk" else f"in {host.work}"),
         ("operating system", f"{host.os}, kernel {host.kernel}"),
         ("Python", host.python),
         *sorted(plan.provenance.tools.items()),

@@ -16,7 +16,7 @@ from prfpipe.errors import InputError, PrfpipeError, ResumeError
 from prfpipe.lever import Lever, check_requirements
 from prfpipe.loop import closing, stages
 from prfpipe.loop.context import RunContext
-from prfpipe.models import Effort, Plan, Verdict
+from prfpipe.models import Effort, Plan, Verdict, Work
 from prfpipe.plan import make_plan
 from prfpipe.progress import Progress
 from prfpipe.runlog import RunLog
@@ -70,7 +70,7 @@ class Run:
             progress.say("plan: probing this machine's noise")
             plan = _plan(lever, options, settings)
             folder = held.enter_context(RunFolder.create(settings.runs.resolve(), plan.run_id))
-            run = cls(RunContext(lever, plan, folder, _scratch(folder.path), settings, progress), held)
+            run = cls(RunContext(lever, plan, folder, _scratch(folder.path, plan), settings, progress), held)
             run._record(Stage.PLAN, lambda context: context.folder.write_all(layout.plan_files(context.plan)))
             run._freeze_source()
             run._held = held.pop_all()
@@ -92,7 +92,8 @@ class Run:
         with ExitStack() as held:
             held.enter_context(host.exclusive(settings.lock))
             folder = held.enter_context(RunFolder(path))
-            context = RunContext(lever, _plan_of(folder, lever), folder, _scratch(path), settings, progress)
+            plan = _plan_of(folder, lever)
+            context = RunContext(lever, plan, folder, _scratch(path, plan), settings, progress)
             run = cls(context, held)
             run._runlog.finished_stages()
             if not folder.sealed:
@@ -176,7 +177,7 @@ def _plan(lever: Lever, options: Options, settings: Settings) -> Plan:
         lever.spec,
         options.effort,
         source_files=source_files(lever.root),
-        host=host.fingerprint(),
+        host=host.fingerprint(_work(lever)),
         noise=noise,
         command=options.command,
         folder=lever.root,
@@ -194,5 +195,10 @@ def _plan_of(folder: RunFolder, lever: Lever) -> Plan:
     return plan
 
 
-def _scratch(run_folder: Path) -> Path:
-    return run_folder.with_name(run_folder.name + ".work")
+def _work(lever: Lever) -> Work:
+    return "memory" if lever.spec.work == "memory" and host.has_memory_folder() else "disk"
+
+
+def _scratch(run_folder: Path, plan: Plan) -> Path:
+    parent = host.memory_folder() if plan.host.work == "memory" else run_folder.parent
+    return parent / f"{run_folder.name}.work"

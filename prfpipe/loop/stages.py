@@ -69,18 +69,17 @@ def reprofile(context: RunContext) -> None:
 def _prove(
     context: RunContext, stage: Literal["prove", "verify"], tree: Path, seconds: float, *, with_coverage: bool
 ) -> None:
-    with context.off_the_bench():
-        record = prove(
-            context.spec.model_copy(update={"scenarios": planned_scenarios(context.plan)}),
-            tree,
-            context.work(Stage(stage)),
-            stage=stage,
-            seed=context.seed(Stage(stage)),
-            timeout=context.timeout,
-            budget_seconds=seconds,
-            with_coverage=with_coverage,
-            progress=lambda text: context.progress.say(f"{stage}: {text}"),
-        )
+    record = prove(
+        context.spec.model_copy(update={"scenarios": planned_scenarios(context.plan)}),
+        tree,
+        context.work(Stage(stage)),
+        stage=stage,
+        seed=context.seed(Stage(stage)),
+        timeout=context.timeout,
+        budget_seconds=seconds,
+        with_coverage=with_coverage,
+        progress=lambda text: context.progress.say(f"{stage}: {text}"),
+    )
     context.folder.write_all(layout.proof_files(record))
 
 

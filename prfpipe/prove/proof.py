@@ -26,9 +26,9 @@ def prove(
 ) -> ProofRecord:
     """Run every part of the proof on `tree`; what speaks against the lever is for `failures` to say.
 
-    Conformance and edge cases always run whole; lockstep takes what they leave of `budget_seconds`.
-    `timeout` is in seconds for each answer of a subject. Nothing here is timed; with coverage, edge cases
-    run the candidate under coverage.py.
+    Conformance always runs whole, and so do edge cases in stage prove; lockstep takes what they leave of
+    `budget_seconds`. `timeout` is in seconds for each answer of a subject. Nothing here is timed; with coverage,
+    edge cases run the candidate under coverage.py.
 
     Raises:
         LeverError: a conformance file or the list of edge cases is not valid.
@@ -42,7 +42,7 @@ def prove(
     coverage = EdgeCoverage(spec, tree, scratch / "coverage") if with_coverage else None
     with stand.workload(spec.primary.params) as workload:
         conformed = conformance.run(stand, workload, cases)
-        edges = edge_cases.run(stand, workload, coverage)
+        edges = edge_cases.run(stand, workload, coverage) if stage == "prove" else ()
         covered, reason = coverage.report() if coverage else (None, "")
         left = budget_seconds - (time.monotonic() - start)
         compared = lockstep.run(stand, stage, max(0.0, left))

@@ -46,7 +46,7 @@ def test_wrong_for_one_edge_case_is_named(tmp_path: Path) -> None:
     line = 'operation = {"words": [word for word in operation["words"] if len(operation["words"]) != 37]}'
     cases = '    for n in range(5, 40, 4):\n        yield f"{n} words", [{"words": ["w"] * n}]'
     folder = write_lever(tmp_path / "lever", candidate=candidate_with(line), workload=with_edge_cases(cases))
-    record = proof_of(folder)
+    record = proof_of(folder, with_coverage=True)
     assert codes(record) == {"edge-case-wrong"}
     assert "edge case `37 words`" in messages(record, "edge-case-wrong")
     assert [case.name for case in record.edge_cases if not case.passed] == ["37 words"]
@@ -115,7 +115,7 @@ def test_an_oracle_that_fails_on_the_right_result_is_no_reject(tmp_path: Path) -
 def test_a_candidate_that_raises_is_a_crash_that_names_case_and_operation(tmp_path: Path) -> None:
     candidate = candidate_with('len(operation["words"]) or 1 / 0')
     with pytest.raises(SubjectCrashError, match=r"ZeroDivisionError.*operation 0.*edge case `no words`") as caught:
-        proof_of(write_lever(tmp_path / "lever", candidate=candidate))
+        proof_of(write_lever(tmp_path / "lever", candidate=candidate), stage="prove")
     assert caught.value.exit_code == 4
 
 
@@ -134,7 +134,7 @@ def test_a_candidate_that_dies_names_where(tmp_path: Path) -> None:
 def test_a_candidate_that_hangs_names_where(tmp_path: Path) -> None:
     candidate = candidate_with('operation["words"] or __import__("time").sleep(600)')
     with pytest.raises(SubjectHangError, match="edge case `no words`"):
-        proof_of(write_lever(tmp_path / "lever", candidate=candidate), timeout=2.0)
+        proof_of(write_lever(tmp_path / "lever", candidate=candidate), stage="prove", timeout=2.0)
 
 
 def test_coverage_that_the_candidate_throws_away_is_a_crash_and_no_reject(tmp_path: Path) -> None:
