@@ -91,9 +91,7 @@ def test_the_runner_starts_in_an_interpreter_that_has_only_the_standard_library(
 def test_the_wheel_holds_both_packages_whole_and_nothing_else(tmp_path: Path) -> None:
     built = next(WheelBuilder(str(ROOT)).build(directory=str(tmp_path)))
     packed = {name for name in ZipFile(built).namelist() if ".dist-info/" not in name}
-    assert packed == {
-        name for path in repository_files() if (name := str(path.relative_to(ROOT))).startswith(PACKAGES)
-    }
+    assert packed == {name for path in repository_files() if (name := str(path.relative_to(ROOT))).startswith(PACKAGES)}
 
 
 def top_level_imports(path: Path) -> set[str]:
