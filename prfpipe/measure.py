@@ -155,9 +155,8 @@ class _Running:
         self.settled_cpu_ns = 0
 
     def finish(self) -> ArmSamples:
-        session_cpu_ns = self.subject.cpu_ns() - self.settled_cpu_ns
         peak_rss_kib = self.subject.peak_rss_kib()
-        self.subject.close()
+        session_cpu_ns = self.subject.close_in_peace() - self.settled_cpu_ns
         return ArmSamples(
             cold_start_ns=self.subject.cold_start_ns,
             samples_ns=tuple(sample for block in self.blocks for sample in block.samples_ns),
@@ -201,7 +200,7 @@ class _Session:
         self._digest(running, subject.run(warmup[:1]))
         self._warm_up(running, warmup[1:])
         subject.settle()
-        running.settled_cpu_ns = subject.cpu_ns()
+        running.settled_cpu_ns = subject.family_cpu_ns()
         return running
 
     def _warm_up(self, running: _Running, operations: Sequence[object]) -> None:

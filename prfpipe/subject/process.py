@@ -15,10 +15,11 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from prfpipe.errors import PrfpipeError, SubjectProtocolError, SubjectStartError
+from prfpipe.subject import family
+from prfpipe.subject.family import FAMILY_VARIABLE
 from prfpipe.subject.protocol import PROTOCOL, READ_FD_VARIABLE, WRITE_FD_VARIABLE, Channel, Message
 
 _STDERR_TAIL = 2000
-_MARK_VARIABLE = "PRFPIPE_CHILD"
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Child:
         return self
 
     def _spawn(self, child_read: int, child_write: int) -> None:
-        own = {READ_FD_VARIABLE: str(child_read), WRITE_FD_VARIABLE: str(child_write), _MARK_VARIABLE: self._mark}
+        own = {READ_FD_VARIABLE: str(child_read), WRITE_FD_VARIABLE: str(child_write), FAMILY_VARIABLE: self._mark}
         self.spawned_ns = time.perf_counter_ns()
         try:
             with _on_cpu(self.launch.cpu), self.launch.stdout.open("wb") as stdout:
@@ -118,7 +119,7 @@ class Child:
         finally:
             self._kill_group()
             self._process.wait()
-            _kill_marked(self._mark)
+            family.kill(self._mark)
 
     def _kill_group(self) -> None:
         try:
@@ -152,6 +153,10 @@ class Child:
     def cpu_ns(self) -> int:
         """CPU time of the child so far, all threads, from the kernel (clock_getcpuclockid(3))."""
         return time.clock_gettime_ns((~self.pid << 3) | 2)
+
+    def family_cpu_ns(self) -> int:
+        """CPU time so far of the child and of everything that it started and that still lives."""
+        return family.cpu_ns(family.members(self._mark))
 
     def peak_rss_kib(self) -> int:
         """High-water mark of resident memory (VmHWM of /proc/PID/status)."""
@@ -227,6 +232,16 @@ class Subject(Child):
         """Tell the subject that its warm-up is over."""
         self.ask({"type": "settle"}, "settled")
 
+    def close_in_peace(self) -> int:
+        """End the subject when it has nothing left to do; returns the CPU time of it and of all that it started.
+
+        Work that was put off until after the answer, until the end or to another process is in it.
+        """
+        members = family.members(self._mark)
+        before = family.settle_down(members)
+        self.close()
+        return max(before, family.cpu_ns(members))
+
     def close(self) -> tuple[str, ...]:
         """End the subject in good order; returns the lever's files that it loaded (empty for commands)."""
         answer = self.ask({"type": "close"}, "closed")
@@ -279,18 +294,6 @@ class Workload(Child):
     def edge_cases(self) -> list[tuple[str, list[object]]]:
         """The lever's edge cases: a name and a sequence of operations each."""
         return [(str(name), list(ops)) for name, ops in self.ask({"type": "edge_cases"}, "edge_cases")["cases"]]
-
-
-def _kill_marked(mark: str) -> None:
-    """Kill what left the child's session (a daemon) but still has its environment."""
-    wanted = f"{_MARK_VARIABLE}={mark}".encode()
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if wanted in (process / "environ").read_bytes():
-                os.kill(int(process.name), signal.SIGKILL)
-        except OSError:
-            # Gone meanwhile, or somebody else's.
-            continue
 
 
 @contextmanager

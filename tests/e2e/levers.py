@@ -175,3 +175,46 @@ def leaving_a_daemon(_: Path) -> dict[str, Any]:
 """
     candidate = CANDIDATE.replace("        self.answered = 0\n", f"        self.answered = 0\n{start}")
     return {"candidate": f"import subprocess\n\n\n{candidate}"}
+
+
+def work_after_the_session(home: Path) -> dict[str, Any]:
+    """As `work_after_the_answer`, with so much patience that the session ends first."""
+    parts = work_after_the_answer(home)
+    return parts | {"candidate": parts["candidate"].replace("time.sleep(0.001 * jobs.empty())", "time.sleep(0.002)")}
+
+
+def work_at_the_end(home: Path) -> dict[str, Any]:
+    """Does when it is closed what it should have done before."""
+    at_close = f"        for operation in self.jobs:\n            {EXTRA}\n"
+    candidate = BASELINE.replace("        self.answered = 0\n", "        self.answered = 0\n        self.jobs = []\n")
+    candidate = candidate.replace(COUNT, f"        self.jobs.append(operation)\n{COUNT}").replace(
+        "        pass\n", at_close
+    )
+    return work_after_the_answer(home) | {"candidate": f"import hashlib\n\n\n{candidate}"}
+
+
+CHILD = f"""\
+import hashlib
+import json
+import sys
+
+for line in sys.stdin:
+    operation = json.loads(line)
+    {EXTRA}
+"""
+
+
+def work_in_another_process(home: Path) -> dict[str, Any]:
+    """Hands most of its work to a child in a session of its own, and does not wait for it."""
+    start = """\
+        command = [sys.executable, "-c", CHILD]
+        self.child = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+"""
+    hand_over = """\
+        self.child.stdin.write(json.dumps(operation).encode() + b"\\n")
+        self.child.stdin.flush()
+"""
+    candidate = BASELINE.replace("        self.answered = 0\n", f"        self.answered = 0\n{start}")
+    candidate = candidate.replace(COUNT, hand_over + COUNT)
+    head = f"import json\nimport subprocess\nimport sys\n\nCHILD = {CHILD!r}\n\n\n"
+    return work_after_the_answer(home) | {"candidate": head + candidate}

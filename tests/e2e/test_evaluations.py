@@ -117,8 +117,12 @@ def test_a_patched_clock_is_contradicted_by_the_parents_clock(evaluated: Evaluat
     assert "clock-disagrees" in done.codes or done.document["scenarios"]["small"]["speedup"]["low"] <= 1
 
 
-def test_work_that_goes_on_after_the_answer_is_found_in_the_cpu_time(evaluated: Evaluated) -> None:
-    done = evaluated("work_after_the_answer")
+@pytest.mark.parametrize(
+    "variety",
+    ["work_after_the_answer", "work_after_the_session", "work_at_the_end", "work_in_another_process"],
+)
+def test_work_that_was_moved_is_found_in_the_cpu_time(evaluated: Evaluated, variety: str) -> None:
+    done = evaluated(variety)
     assert done.code == 1, done.err
     assert "work-moved" in done.codes
 

@@ -19,27 +19,27 @@ def test_a_proof_that_shows_nothing_does_not_pass() -> None:
 
 @pytest.mark.parametrize("part", ["conformance", "edge_cases", "lockstep"])
 def test_a_proof_without_one_of_its_parts_does_not_pass(tmp_path: Path, part: str) -> None:
-    record = proof_of(write_lever(tmp_path / "lever"))
+    record = proof_of(write_lever(tmp_path / "lever"), with_coverage=True)
     assert codes(record.model_copy(update={part: ()})) == {"empty-proof"}
 
 
 def test_an_edge_case_without_operations_does_not_pass(tmp_path: Path) -> None:
     workload = with_edge_cases('    yield "nothing", []\n    yield "one", [{"words": ["a"]}]')
-    record = proof_of(write_lever(tmp_path / "lever", workload=workload))
+    record = proof_of(write_lever(tmp_path / "lever", workload=workload), stage="prove")
     assert messages(record, "empty-proof") == "edge case `nothing` has no operations"
 
 
 def test_two_edge_cases_of_one_name_are_refused(tmp_path: Path) -> None:
     workload = with_edge_cases('    yield "a", [{"words": []}]\n    yield "a", [{"words": []}]')
     with pytest.raises(LeverError, match="two cases named `a`"):
-        proof_of(write_lever(tmp_path / "lever", workload=workload))
+        proof_of(write_lever(tmp_path / "lever", workload=workload), stage="prove")
 
 
 def test_hostile_edge_case_names_lead_nowhere(tmp_path: Path) -> None:
     names = ["../../up", "a\x1b[2Jb\n", "\ud800", "x" * 5000, "\u202etxt.exe"]
     workload = with_edge_cases(f'    for name in {names!a}:\n        yield name, [{{"words": ["a"]}}]')
     candidate = candidate_with("self.answered = 0")
-    record = proof_of(write_lever(tmp_path / "lever", candidate=candidate, workload=workload))
+    record = proof_of(write_lever(tmp_path / "lever", candidate=candidate, workload=workload), stage="prove")
     shown = messages(record, "edge-case-wrong").replace("\n", "")
     assert shown.isprintable()
     assert len(record.edge_cases) == len(names)
