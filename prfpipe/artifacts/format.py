@@ -91,7 +91,9 @@ def show_seconds(seconds: float) -> str:
 def _decimals(figure: Estimate, size: float, unit: Unit) -> int:
     if figure.low is None or figure.high is None or figure.high <= figure.low:
         return _decimals_of(figure.estimate / size)
-    places = max(0, min(-floor(log10((figure.high - figure.low) / size / 4)), _MAX_DECIMALS))
+    # Two significant digits at least, however wide the interval is: `7× [5, 9]` reads like a guess.
+    fewest = 1 if abs(figure.estimate / size) < 10 else 0
+    places = max(fewest, min(-floor(log10((figure.high - figure.low) / size / 4)), _MAX_DECIMALS))
     bounds = (figure.low / size, figure.high / size)
     while places < _MAX_DECIMALS and any(_hides(bound, places, unit) for bound in bounds):
         places += 1

@@ -47,6 +47,7 @@ def test_a_number_has_the_unit_that_fits_and_three_digits(value: float | None, u
     [
         (between(7.3944, 7.3212, 7.4381), fmt.RATIO, "7.39× [7.32, 7.44]"),
         (between(1.2, 0.3, 9.7), fmt.RATIO, "1.2× [0.3, 9.7]"),
+        (between(6.597, 5.012, 9.041), fmt.RATIO, "6.6× [5.0, 9.0]"),
         (between(1.0003, 0.9981, 1.0022), fmt.RATIO, "1.000× [0.998, 1.002]"),
         (between(1.8e9, 1.795e9, 1.827e9), fmt.DURATION, "1.800 s [1.795, 1.827]"),
         (between(1.1e6, 0.9e6, 1.3e6), fmt.DURATION, "1.1 ms [0.9, 1.3]"),
