@@ -126,6 +126,18 @@ def read_statement(data: bytes) -> Statement:
     return Statement(files=files, predicate=statement.predicate)
 
 
+def manifest_of(data: bytes, run_id: str) -> dict[str, FileDigest]:
+    """The files that the statement of the run `run_id` lists: a store may return another run's instead.
+
+    Raises:
+        TamperError: see `read_statement`, or it is the statement of another run.
+    """
+    statement = read_statement(data)
+    if statement.predicate.run_id != run_id:
+        raise _problem(f"it is the statement of run {statement.predicate.run_id}, not of {run_id}")
+    return statement.files
+
+
 def _canonical(model: type[R], data: bytes, what: str) -> R:
     if canonical_json(read_json(data, source=f"{STATEMENT}, {what}")) != data:
         raise _problem(f"{what} is not in canonical form")

@@ -25,14 +25,14 @@ def _audit(arguments: argparse.Namespace) -> AuditReport:
         return audit(folder)
     import tempfile
 
-    from prfpipe.attest import read_statement
+    from prfpipe.attest import manifest_of
     from prfpipe.cli.stores import store_of
     from prfpipe.store.evidence import fetch, resolve
 
     store = store_of(arguments)
     ref = resolve(store, arguments.bundle)
     with tempfile.TemporaryDirectory(prefix="prfpipe-audit-") as scratch:
-        return audit(fetch(store, ref, Path(scratch, "bundle"), lambda data: read_statement(data).files))
+        return audit(fetch(store, ref, Path(scratch, "bundle"), lambda data: manifest_of(data, ref.run_id)))
 
 
 def text(report: AuditReport) -> str:

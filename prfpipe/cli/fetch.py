@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from prfpipe.attest import read_statement
+from prfpipe.attest import manifest_of
 from prfpipe.cli.output import print_json, print_text
 from prfpipe.cli.stores import store_of
 from prfpipe.progress import Terminal
@@ -18,7 +18,7 @@ def command(arguments: argparse.Namespace) -> int:
     def tell(name: str, done: int, total: int) -> None:
         progress.say(f"fetch: {name}", done=done / max(total, 1))
 
-    folder = fetch(store, ref, Path(arguments.to), lambda data: read_statement(data).files, tell)
+    folder = fetch(store, ref, Path(arguments.to), lambda data: manifest_of(data, ref.run_id), tell)
     progress.finish()
     if arguments.json:
         print_json({"run_id": ref.run_id, "lever": ref.lever.upper(), "folder": str(folder)})

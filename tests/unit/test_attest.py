@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prfpipe.attest import make_statement, read_statement
+from prfpipe.attest import make_statement, manifest_of, read_statement
 from prfpipe.digests import canonical_json, sha256_hex
-from prfpipe.errors import BundleError
+from prfpipe.errors import BundleError, TamperError
 from prfpipe.models import FileDigest, Plan, Verdict
 from tests.support import bundles, records
 
@@ -69,6 +69,13 @@ def test_it_is_an_in_toto_statement_in_a_dsse_envelope_without_signatures(statem
     assert payload["_type"] == "https://in-toto.io/Statement/v1"
     assert payload["predicateType"] == "urn:prfpipe:evidence:v1"
     assert payload["subject"][0] == {"name": "art-05-tail/tail.md", "digest": {"sha256": sha256_hex(b"")}}
+
+
+def test_the_statement_of_another_run_is_no_manifest_of_this_one(statement: bytes) -> None:
+    assert manifest_of(statement, bundles.RUN_ID) == read_statement(statement).files
+    other = "20261123T081500Z-lev-01-00000000"
+    with pytest.raises(TamperError, match=f"of run {bundles.RUN_ID}, not of {other}"):
+        manifest_of(statement, other)
 
 
 PLAN = bundles.plan()

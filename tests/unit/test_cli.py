@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -304,6 +305,15 @@ def test_an_audit_accepts_a_folder_and_a_run_in_the_store_alike(store: str, bund
     assert (here["accepted"], here["verdict"]) == (True, "adopt")
     assert here == there
     assert "ACCEPTED" in prfpipe("audit", str(bundle)).out
+
+
+@pytest.mark.parametrize("argv", [["audit"], ["fetch", "--to", "copy"]])
+def test_a_store_that_hands_over_another_run_is_refused(home: Path, store: str, argv: list[str]) -> None:
+    other = bundles.RUN_ID[:-8] + "00000000"
+    shutil.copytree(Path(store, "evidence/v1/lev-01", bundles.RUN_ID), Path("forged/evidence/v1/lev-01", other))
+    done = prfpipe(*argv, other, "--store", "forged")
+    assert (done.code, Path("copy").exists()) == (1, False)
+    assert f"the statement of run {bundles.RUN_ID}, not of {other}" in done.err
 
 
 def test_an_audit_refuses_a_changed_file_by_name_and_ends_with_1(home: Path, store: str) -> None:
