@@ -8,11 +8,6 @@ MIN_MUTANTS = 4
 _MAX_REASONS = 5
 
 
-def passed(record: ProofRecord) -> bool:
-    """Whether nothing speaks against the lever."""
-    return not failures(record)
-
-
 def failures(record: ProofRecord) -> tuple[Reason, ...]:
     """Every reason why a proof does not hold, a few of each code at most; one that shows nothing does not.
 
@@ -76,7 +71,7 @@ def _lockstep(record: ProofRecord) -> Iterator[tuple[str, str]]:
 
 
 def _coverage(record: ProofRecord) -> Iterator[str]:
-    if record.coverage is None:
+    if not record.coverage:
         if record.stage == "prove" and not record.coverage_reason:
             yield "how much of the optimized path the edge cases reach was not measured"
         return

@@ -35,9 +35,10 @@ class AuditReport(Record):
         Raises:
             TamperError: it is not; the message names the first check that fails.
         """
-        first = next((check for check in self.checks if check.result == "fails"), None)
-        if first is not None:
-            raise TamperError(
-                f"{first.title}: {first.detail}",
-                hint="Do not use this bundle as evidence; fetch it again and compare, or evaluate again.",
-            )
+        if self.accepted:
+            return
+        first = next(check for check in self.checks if check.result in ("fails", "skipped"))
+        raise TamperError(
+            f"{first.title}: {first.detail}",
+            hint="Do not use this bundle as evidence; fetch it again and compare, or evaluate again.",
+        )

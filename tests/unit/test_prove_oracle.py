@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from prfpipe.proof_rules import failures, passed
+from prfpipe.proof_rules import failures
 from tests.support.levers import CANDIDATE, write_lever
 from tests.support.proofs import codes, messages, proof_of, with_canonical, with_edge_cases
 
@@ -50,6 +50,11 @@ def test_lines_and_branches_that_no_edge_case_reaches_are_named(tmp_path: Path) 
     assert messages(record, "coverage-missing") == ("candidate.py: no edge case reaches lines 12, branch 11->12")
 
 
+def test_a_list_of_no_files_is_no_coverage(tmp_path: Path) -> None:
+    record = proof_of(write_lever(tmp_path / "lever"), with_coverage=True)
+    assert codes(record.model_copy(update={"coverage": ()})) == {"coverage-missing"}
+
+
 def test_coverage_joins_the_edge_cases_and_a_pragma_excuses_nothing(tmp_path: Path) -> None:
     candidate = CANDIDATE.replace("return self.result([])", "return self.result([])  # pragma: no cover")
     cases = '    yield "words", [{"words": ["a"]}]\n    yield "other", [{"words": ["b"]}]'
@@ -78,5 +83,5 @@ def test_a_file_of_the_optimized_path_that_is_never_loaded_is_missing(tmp_path: 
 
 def test_coverage_is_due_when_proving_and_not_when_verifying(tmp_path: Path) -> None:
     folder = write_lever(tmp_path / "lever")
-    assert passed(proof_of(folder, stage="verify"))
+    assert not failures(proof_of(folder, stage="verify"))
     assert codes(proof_of(folder, stage="prove")) == {"coverage-missing"}
