@@ -258,7 +258,8 @@ def _is_of_other_kind(loc: Sequence[str | int], data: dict[str, Any]) -> bool:
     """Whether an error comes from trying a variant as the kind that it is not written as."""
     if loc[0] != "variants" or len(loc) < 3:
         return False
-    command = "command" in data["variants"][loc[1]] and "python" not in data["variants"][loc[1]]
+    written = data["variants"][loc[1]]
+    command = isinstance(written, dict) and "command" in written and "python" not in written
     return loc[2] == ("PythonVariant" if command else "CommandVariant")
 
 
@@ -318,6 +319,8 @@ def _named_files(spec: LeverSpec) -> Iterator[tuple[tuple[str | int, ...], str]]
         yield ("optimized_path", i), name
     for i, target in enumerate(spec.targets):
         yield ("targets", i), target.split(":", 1)[0]
+    for i, exclusion in enumerate(spec.coverage_exclusions):
+        yield ("coverage_exclusions", i, "file"), exclusion.file
     for side in ("baseline", "candidate"):
         variant = getattr(spec.variants, side)
         if isinstance(variant, PythonVariant):

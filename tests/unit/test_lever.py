@@ -122,6 +122,10 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "a guard without a limit": (TEXT + "guards:\n  p99: {}\n", "15: guards.p99.max_regression_percent: Field required"),
     "a negative limit": (TEXT + "guards:\n  p99: {max_regression_percent: -1}\n", "15: guards.p99.max_"),
     "an unknown profiler": (TEXT + "profiles: [gdb]\n", "14: profiles.0: "),
+    "a reason for a file that is not there": (
+        TEXT + "coverage_exclusions:\n  - {file: c.py, lines: [1], reason: for another system}\n",
+        "15: c.py is not a file",
+    ),
     "an id in small letters": (changed("LEV-TEST", "lev-test"), "1: id: String should match"),
     "an id that starts with a dash": (changed("id: LEV-TEST", 'id: "-RF"'), "1: id: String should match"),
     "no optimized path": (changed("[candidate.py]", "[]"), "7: optimized_path: "),
@@ -129,6 +133,8 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "a variant that is not there": (changed("{python: candidate.py}", "{python: c.py}"), "11: c.py is not a file"),
     "a variant of no kind": (changed("{python: candidate.py}", "{ruby: c.rb}"), "11: variants.candidate"),
     "a variant of two kinds": (changed("{python: candidate.py}", "{python: candidate.py, command: [x]}"), "11: "),
+    "a variant without a value": (changed("{python: candidate.py}", ""), "11: variants.candidate: Input should be"),
+    "a variant that is a number": (changed("{python: candidate.py}", "7"), "11: variants.candidate: Input should be"),
     "an empty command": (changed("{python: candidate.py}", "{command: []}"), "11: variants.candidate.command: "),
     "a command of an empty word": (changed("{python: candidate.py}", '{command: [""]}'), "11: variants.candidate"),
     "NUL in a command": (changed("{python: candidate.py}", '{command: [a, "b\\0"]}'), "11: variants.candidate.command"),
@@ -312,7 +318,7 @@ LOADER_ONLY = {
     "infinity", "a number of many digits", "a decimal of many digits", "two primary scenarios", "no primary scenario",
     "a scenario name with a newline", "a reversed range", "a speed-up below one", "a workload that is not there",
     "a variant that is not there", "a command of an empty word", "NUL in a command",
-    "a target in a file that is not there",
+    "a target in a file that is not there", "a reason for a file that is not there",
 }  # fmt: skip
 
 
