@@ -36,7 +36,7 @@ class _WithoutTraceback(logging.Filter):
 
 def _words(error: PrfpipeError) -> str:
     notes = [line for note in getattr(error, "__notes__", ()) for line in note.splitlines()]
-    return "\n".join([f"{error.message} ({error.hint})", *(clean(line, 400) for line in notes)])
+    return "\n".join([clean(f"{error.message} ({error.hint})", 2000), *(clean(line, 400) for line in notes)])
 
 
 def tell_failures_in_our_words() -> None:

@@ -160,7 +160,9 @@ def _lock(descriptor: int, path: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        holder = os.pread(descriptor, 100, 0).decode("utf-8", "replace").strip() or "another process"
+        # Every user may write this file: what it says is shown without anything that acts on a terminal.
+        written = os.pread(descriptor, 100, 0).decode("utf-8", "replace").strip()
+        holder = "".join(char for char in written if char.isprintable()) or "another process"
         raise HostBusyError(
             f"{holder} is measuring on this host", hint=f"Wait until it has finished (the lock is {path})."
         ) from error

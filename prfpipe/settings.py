@@ -6,6 +6,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from prfpipe.errors import SettingsError
+from prfpipe.host import NOISE_LIMIT_PERCENT
 
 
 class Settings(BaseSettings):
@@ -18,7 +19,9 @@ class Settings(BaseSettings):
     levers: Path = Field(Path("levers"), description="Folder that holds the lever folders")
     subject_timeout_seconds: float = Field(60.0, gt=0, le=86_400, description="Longest wait for one answer")
     lock: Path | None = Field(None, description="File that a measuring process locks (default: one for the host)")
-    noise_limit_percent: float = Field(30.0, gt=0, description="Spread of equal work above which a host is refused")
+    noise_limit_percent: float = Field(
+        NOISE_LIMIT_PERCENT, gt=0, allow_inf_nan=False, description="Spread of equal work above which a host is refused"
+    )
 
 
 def load_settings() -> Settings:

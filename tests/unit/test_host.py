@@ -91,6 +91,15 @@ def test_a_link_in_place_of_the_lock_is_refused_and_what_it_points_to_is_left_al
     assert (tmp_path / "precious").read_text() == "data"
 
 
+def test_what_another_user_wrote_into_the_lock_does_not_reach_the_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with host.exclusive(path):
+        path.write_text("\x1b[2Jnobody\n\x07 \u202egnp\n")
+        with pytest.raises(HostBusyError) as caught, host.exclusive(path):
+            pass
+    assert caught.value.message == "[2Jnobody gnp is measuring on this host"
+
+
 @pytest.mark.parametrize("name", ["folder", "missing/lock"])
 def test_a_lock_that_cannot_be_a_file_is_a_clear_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()

@@ -35,6 +35,7 @@ def test_each_setting_is_a_variable(monkeypatch: pytest.MonkeyPatch, name: str, 
 @pytest.mark.parametrize(
     ("name", "text"),
     [
+        ("NOISE_LIMIT_PERCENT", "inf"),
         ("SUBJECT_TIMEOUT_SECONDS", "soon"),
         ("SUBJECT_TIMEOUT_SECONDS", "0"),
         ("SUBJECT_TIMEOUT_SECONDS", "-1"),
