@@ -423,9 +423,10 @@ class MutantResult(Record):
 
 
 class ProofRecord(Record):
-    """What ART-04 rests on; `passed` is derived from the rest by `prove.passed`.
+    """What ART-04 rests on; what speaks against the lever in it is for `proof_rules.failures` to say.
 
-    `coverage` is None when a variant is a command: coverage.py cannot see into it, and `coverage_reason` says so.
+    `coverage` is None in stage verify, and where no file of the optimized path is Python, so that coverage.py cannot
+    see into it; `coverage_reason` then says so.
     """
 
     stage: Literal["prove", "verify"]
@@ -483,8 +484,8 @@ class AllocationProfile(Record):
 class ProfileRecord(Record):
     """Profiles of one variant on the primary scenario, in runs that are never timed.
 
-    `operations` is how many operations the profiled runs made; `None` where a profiler was not asked for or
-    cannot see into the subject (`notes` says which).
+    `operations` is how many operations the profiled runs made; `cpu` and `allocations` are None where that profiler
+    was not asked for or cannot see into the subject (`notes` says which).
     """
 
     variant: Literal["baseline", "candidate"]

@@ -3,7 +3,6 @@
 import platform
 import re
 import secrets
-import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -104,11 +103,6 @@ def provenance(command: tuple[str, ...], folder: Path, now: datetime) -> Provena
         created_at=now.isoformat(timespec="milliseconds"),
         tools={"python": platform.python_version(), **{name: _version(name) for name in _TOOLS}},
     )
-
-
-def reproduce(plan: Plan) -> str:
-    """The exact command of the run, quoted for a shell."""
-    return shlex.join(plan.provenance.command)
 
 
 def without_secrets(word: str) -> str:

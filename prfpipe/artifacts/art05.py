@@ -7,9 +7,9 @@ from prfpipe.artifacts.names import markdown
 from prfpipe.artifacts.provenance import heading_markdown
 from prfpipe.artifacts.tables import markdown_table
 from prfpipe.digests import pretty_json
+from prfpipe.doctrine import OVERHEAD_BUDGET_PERCENT as BUDGET_PERCENT
 from prfpipe.models import Estimate, Plan, ScenarioResult, Verdict
 
-BUDGET_PERCENT = 5.0
 NOT_INSTRUMENTED = "not applicable: no security instrumentation in this lever"
 
 

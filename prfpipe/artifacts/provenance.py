@@ -4,7 +4,7 @@ import re
 import shlex
 
 from prfpipe.artifacts import format as fmt
-from prfpipe.artifacts.names import clean, code_block, markdown
+from prfpipe.artifacts.names import code_block, markdown
 from prfpipe.artifacts.tables import markdown_table
 from prfpipe.models import NoiseProbe, Plan
 
@@ -59,8 +59,3 @@ def environment_markdown(plan: Plan) -> str:
         ("", ""), [(markdown(name), markdown(value)) for name, value in environment(plan)], text_columns=2
     )
     return f"## Environment\n\n{table}\n\n## Reproduce\n\n{code_block(reproduce(plan))}\n"
-
-
-def command_line(plan: Plan) -> str:
-    """The command on one clean line."""
-    return clean(shlex.join(plan.provenance.command), 2000)

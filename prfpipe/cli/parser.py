@@ -16,8 +16,7 @@ exit codes:
   0 adopt or pass, 1 reject, 2 bad input or usage, 3 undecided, 4 tool or infrastructure failure
 
 settings: PRFPIPE_STORE, PRFPIPE_RUNS, PRFPIPE_LEVERS, PRFPIPE_LOCK, PRFPIPE_SUBJECT_TIMEOUT_SECONDS,
-  PRFPIPE_NOISE_LIMIT_PERCENT,
-  PRFPIPE_LOCK
+  PRFPIPE_NOISE_LIMIT_PERCENT
 """
 
 
@@ -87,7 +86,7 @@ def _levers(commands: "_Commands[argparse.ArgumentParser]") -> None:
     parser = _command(commands, "levers", "list the levers under ./levers", "prfpipe levers", "prfpipe levers --json")
     _json(parser)
     parser = _command(
-        commands, "check", "check a lever folder: its lever.yaml, its engines, one operation on both variants",
+        commands, "check", "check a lever folder: its lever.yaml, what it requires, one operation on both variants",
         "prfpipe check levers/lev_01_compat_cache",
     )  # fmt: skip
     parser.add_argument("folder", metavar="DIR", help="a lever folder")

@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from prfpipe.doctrine import HOTSPOTS as TOP
 from prfpipe.errors import ProfilerError
 from prfpipe.models import CpuProfile, Hotspot
 from prfpipe.profilers.frames import Frame, Stacks, Targets
 
-TOP = 10
 MIN_SAMPLES = 100
 MAX_UNKNOWN_PERCENT = 20.0
 MAX_ERROR_PERCENT = 5.0

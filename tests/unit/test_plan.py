@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from prfpipe import plan as planning
 from prfpipe import stats
+from prfpipe.artifacts.provenance import reproduce
 from prfpipe.digests import sha256_tree
 from prfpipe.models import Effort, Plan, Scenario
 from tests.support import plans
@@ -125,7 +126,7 @@ def test_secrets_are_taken_out_of_the_command(word: str, kept: str) -> None:
 
 def test_the_command_can_be_typed_again(tmp_path: Path) -> None:
     words = ("prfpipe", "evaluate", "my lever/it's; rm -rf $HOME", "--effort", "quick")
-    assert shlex.split(planning.reproduce(make(tmp_path, command=words))) == list(words)
+    assert shlex.split(reproduce(make(tmp_path, command=words))) == list(words)
 
 
 def test_a_folder_outside_of_any_repository_has_no_commit(tmp_path: Path) -> None:
