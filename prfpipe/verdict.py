@@ -19,6 +19,7 @@ from prfpipe.models import (
     Plan,
     ProfileRecord,
     ProofRecord,
+    PythonVariant,
     Reason,
     SampleSet,
     ScenarioResult,
@@ -28,6 +29,7 @@ from prfpipe.models import (
 )
 from prfpipe.proof_rules import failures
 
+_VARIANTS: tuple[Literal["baseline", "candidate"], ...] = ("baseline", "candidate")
 # The saving that a subject's own clock shows must be seen from outside too, at least by this share.
 _SEEN_FROM_OUTSIDE = Fraction(1, 2)
 # A share of CPU time by which two variants that mostly wait do not differ by chance.
@@ -57,7 +59,7 @@ def decide(
     findings = [
         *_proof_findings(proofs, tree),
         *_output_findings(samples),
-        *_profile_findings(profiles, primary),
+        *_profile_findings(plan, profiles, primary),
         *(_effect_findings(plan, samples, primary, guards) if primary else [_nothing_measured(plan)]),
     ]
     return Verdict(
@@ -220,20 +222,28 @@ def _output_findings(samples: SampleSet) -> Iterator[Finding]:
             return
 
 
-def _profile_findings(profiles: Sequence[ProfileRecord], primary: ScenarioResult | None) -> Iterator[Finding]:
-    baseline = next((record for record in profiles if record.variant == "baseline"), None)
-    if baseline is None:
-        yield _undecided("not-profiled", "there is no profile of the baseline (INV-PRF-PROFILED)")
+def _profile_findings(
+    plan: Plan, profiles: Sequence[ProfileRecord], primary: ScenarioResult | None
+) -> Iterator[Finding]:
+    cpu = {record.variant: record.cpu for record in profiles}
+    unseen = [name for name in _VARIANTS if name not in cpu or (_is_python(plan, name) and cpu[name] is None)]
+    if unseen:
+        yield _undecided("not-profiled", f"there is no profile of the {' and the '.join(unseen)} (INV-PRF-PROFILED)")
+    baseline, low = cpu.get("baseline"), primary.speedup.low if primary else None
+    if baseline is None or baseline.amdahl_speedup is None or low is None:
         return
-    bound = baseline.cpu.amdahl_speedup if baseline.cpu else None
-    low = primary.speedup.low if primary else None
-    if bound is not None and low is not None and stats.exact(low) > stats.exact(bound) * _AMDAHL_MARGIN:
+    if stats.exact(low) > stats.exact(baseline.amdahl_speedup) * _AMDAHL_MARGIN:
         yield _undecided(
             "gain-exceeds-profile",
             f"a speed-up of at least {low:.2f}x, but the declared targets hold only "
-            f"{baseline.cpu.target_percent if baseline.cpu else 0:.1f} % of the baseline's time, which allows "
-            f"{bound:.2f}x: the saved time is somewhere else",
+            f"{baseline.target_percent:.1f} % of the baseline's time, which allows "
+            f"{baseline.amdahl_speedup:.2f}x: the saved time is somewhere else",
         )
+
+
+def _is_python(plan: Plan, variant: Literal["baseline", "candidate"]) -> bool:
+    # Profilers cannot see into a command, and the record of its profile says so.
+    return isinstance(getattr(plan.lever.variants, variant), PythonVariant)
 
 
 def _effect_findings(

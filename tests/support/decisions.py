@@ -91,15 +91,22 @@ def tree(the_plan: Plan, **changes: Any) -> TreeRecord:
     return findings.tree(**{"digest": the_plan.source_digest, "outside_path": (), **changes})
 
 
-def profile(bound: float | None = 50.0) -> ProfileRecord:
+def profiles(bound: float | None = 50.0) -> tuple[ProfileRecord, ...]:
+    """Of both variants; `bound`: what Amdahl's law allows for the baseline's targets."""
     found = findings.profile("baseline")
     assert found.cpu is not None
-    return found.model_copy(update={"cpu": found.cpu.model_copy(update={"amdahl_speedup": bound})})
+    cpu = found.cpu.model_copy(update={"amdahl_speedup": bound})
+    return found.model_copy(update={"cpu": cpu}), findings.profile("candidate")
 
 
 def decide(the_plan: Plan, samples: SampleSet, **changes: Any) -> Verdict:
     proofs: tuple[ProofRecord, ...] = tuple(bundles.proof(the_plan, stage) for stage in ("prove", "verify"))
-    given = {"proofs": proofs, "profiles": (profile(),), "tree": tree(the_plan), **changes}
+    given = {
+        "proofs": proofs,
+        "profiles": profiles(),
+        "tree": tree(the_plan),
+        **changes,
+    }
     return rules.decide(the_plan, samples, given["proofs"], given["profiles"], given["tree"])
 
 

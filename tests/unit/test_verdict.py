@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prfpipe.digests import sha256_hex
-from prfpipe.models import Effort, GuardMetric, SampleSet
+from prfpipe.models import CommandVariant, Effort, GuardMetric, ProfileRecord, SampleSet, Variants
 from tests.support import bundles, findings
-from tests.support.decisions import Shape, codes, decide, invocation, measured, plan, profile, sample_set, tree
+from tests.support.decisions import Shape, codes, decide, invocation, measured, plan, profiles, sample_set, tree
 
 # ---- the effect -----------------------------------------------------------------------------------------
 
@@ -228,23 +228,47 @@ def test_a_subject_that_waits_may_save_time_without_saving_cpu() -> None:
 
 def test_a_gain_beyond_amdahls_bound_is_undecided() -> None:
     the_plan = plan()
-    found = decide(the_plan, measured(the_plan, 2.5), profiles=(profile(1.2),))
+    found = decide(the_plan, measured(the_plan, 2.5), profiles=profiles(1.2))
     assert (found.verdict, codes(found)[0]) == ("undecided", "gain-exceeds-profile")
 
 
 @pytest.mark.parametrize("bound", [None, 1.7])
 def test_no_bound_or_one_within_a_profiles_error_is_no_objection(bound: float | None) -> None:
     the_plan = plan()
-    assert decide(the_plan, measured(the_plan, 2.5), profiles=(profile(bound),)).verdict == "adopt"
+    assert decide(the_plan, measured(the_plan, 2.5), profiles=profiles(bound)).verdict == "adopt"
 
 
 # ---- proof, profile, tree -------------------------------------------------------------------------------
 
 
-def test_without_a_profile_of_the_baseline_nothing_is_adopted() -> None:
+BLIND = {"cpu": None, "allocations": None}
+
+
+@pytest.mark.parametrize(
+    ("seen", "unseen"),
+    [
+        ((findings.profile("candidate"),), "the baseline"),
+        ((findings.profile("baseline"),), "the candidate"),
+        ((findings.profile("baseline", **BLIND), findings.profile("candidate")), "the baseline"),
+        ((findings.profile("baseline", **BLIND), findings.profile("candidate", **BLIND)), "the baseline and the cand"),
+    ],
+)
+def test_without_profiles_of_both_python_variants_nothing_is_adopted(
+    seen: tuple[ProfileRecord, ...], unseen: str
+) -> None:
     the_plan = plan()
-    found = decide(the_plan, measured(the_plan, 2.5), profiles=(findings.profile("candidate"),))
+    found = decide(the_plan, measured(the_plan, 2.5), profiles=seen)
     assert (found.verdict, codes(found)[0]) == ("undecided", "not-profiled")
+    assert f"no profile of {unseen}" in found.reasons[0].message
+
+
+def test_a_lever_of_commands_is_adopted_although_no_profiler_can_see_into_it() -> None:
+    the_plan = plan()
+    command = CommandVariant(command=("node", "subject.js"))
+    commands = the_plan.lever.model_copy(update={"variants": Variants(baseline=command, candidate=command)})
+    blind = (findings.profile("baseline", **BLIND), findings.profile("candidate", **BLIND))
+    other = the_plan.model_copy(update={"lever": commands})
+    assert decide(other, measured(other, 2.5), profiles=blind).verdict == "adopt"
 
 
 @pytest.mark.parametrize("stages", [(), ("prove",), ("verify",)])
