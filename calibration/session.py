@@ -13,10 +13,9 @@ from calibration import results, with_hyperfine, with_prfpipe, with_pyperf
 from calibration.case import Case, Finding
 from calibration.experiments import Task, Tool
 from prfpipe import host, plan
-from prfpipe.digests import sha256_file, sha256_tree
+from prfpipe.digests import derive_seed, sha256_file, sha256_tree
 from prfpipe.disk import AppendFile
 from prfpipe.errors import HostBusyError, InputError
-from prfpipe.measure import derive_seed
 from prfpipe.progress import Progress
 
 ROOT = Path(__file__).resolve().parents[1]

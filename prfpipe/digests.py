@@ -38,6 +38,11 @@ def sha256_tree(files: Mapping[str, str]) -> str:
     return digest.hexdigest()
 
 
+def derive_seed(seed: int, name: str, index: int) -> int:
+    """A seed of 56 bits for one use (a stage, an invocation of a scenario) from another; any two uses differ."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{name}/{index}".encode()).digest()[:7], "big")
+
+
 def canonical_json(value: object) -> bytes:
     """The one byte form of a JSON value: sorted keys, no spaces, UTF-8, no NaN or infinity.
 

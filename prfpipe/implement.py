@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from prfpipe.digests import sha256_tree
 from prfpipe.errors import LeverError
+from prfpipe.layout import optimized_files
 from prfpipe.models import CommandVariant, LeverSpec, PythonVariant, TreeRecord, Variant
 from prfpipe.subject.process import Subject, Workload
 from prfpipe.subject.variants import VariantName, copy_tree, subject_launch, workload_launch
@@ -73,11 +74,6 @@ def _loaded(
         subject.hello(spec.primary.params, workdir)
         subject.results_of(subject.run([operation]))
         return subject.close()
-
-
-def optimized_files(spec: LeverSpec) -> frozenset[str]:
-    """The files of the optimized path, as the tree's records name them."""
-    return frozenset(PurePosixPath(name).as_posix() for name in spec.optimized_path)
 
 
 def diff(spec: LeverSpec, tree: Path, changed_files: Sequence[str] = ()) -> str:

@@ -6,6 +6,7 @@ digits, `_`, `.` and `-`, so that they mean the same in every file system and ev
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from prfpipe.doctrine import ARTIFACTS, Stage
 from prfpipe.errors import BundleError
 from prfpipe.models import (
     CommandVariant,
+    LeverSpec,
     Plan,
     ProfileDiff,
     ProfileRecord,
@@ -151,6 +153,11 @@ def tree_files(tree: TreeRecord, change: bytes) -> dict[str, bytes]:
 def read_tree(files: Files) -> TreeRecord | None:
     """The candidate tree, or None where the run ended before it. Raises `BundleError`."""
     return _load(TreeRecord, files, TREE) if TREE in files else None
+
+
+def optimized_files(lever: LeverSpec) -> frozenset[str]:
+    """The files of the optimized path, as the records of a tree name them."""
+    return frozenset(PurePosixPath(name).as_posix() for name in lever.optimized_path)
 
 
 def proof_files(record: ProofRecord) -> dict[str, bytes]:

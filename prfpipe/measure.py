@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from prfpipe.digests import derive_seed
 from prfpipe.models import Arm, ArmSamples, Invocation, LeverSpec, Scenario, Schedule
 from prfpipe.subject.process import Block, Subject, Workload
 from prfpipe.subject.variants import subject_launch, workload_launch
@@ -77,12 +78,6 @@ def measure(
             found = _invoke(bench, scenario, schedule, workload, len(done), invocation_seed, start)
             done.append(found)
             yield found
-
-
-def derive_seed(seed: int, scenario: str, index: int) -> int:
-    """The seed of one invocation, from the plan's seed; any two differ."""
-    digest = hashlib.sha256(f"{seed}/{scenario}/{index}".encode()).digest()
-    return int.from_bytes(digest[:7], "big")
 
 
 def choose_schedule(bench: Bench, scenario: Scenario, seed: int) -> Schedule:

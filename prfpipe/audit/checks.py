@@ -208,6 +208,12 @@ def _samples(stage: samples.MeasuringStage) -> Callable[[Bundle], str]:
 def _tree(bundle: Bundle) -> str:
     if sha256_tree(bundle.tree.files) != bundle.tree.digest:
         raise _refuse("its digest is not that of its files")
+    if bundle.tree.files != bundle.plan.source_files:
+        raise _refuse("it is not the lever folder that the plan froze")
+    allowed = layout.optimized_files(bundle.plan.lever)
+    outside = [name for name in bundle.tree.changed_files if name not in allowed]
+    if outside != list(bundle.tree.outside_path):
+        raise _refuse("it does not say rightly which changes lie outside of the optimized path")
     return bundle.tree.digest[:12]
 
 
@@ -284,7 +290,7 @@ CHECKS: tuple[_Spec, ...] = (
     _Spec("agrees", "The statement says what the files say", _agrees, ("journal",)),
     _Spec("baseline", "The baseline's samples follow the plan", _samples(Stage.BASELINE), ("plan",)),
     _Spec("reprofile", "The comparison's samples follow the plan", _samples(Stage.REPROFILE), ("baseline",)),
-    _Spec("tree", "The measured tree agrees with itself", _tree, ("digests",)),
+    _Spec("tree", "The measured tree is that of the plan", _tree, ("plan",)),
     _Spec("verdict", "The samples give the verdict again", _verdict, ("reprofile", "tree")),
     _Spec("art-01", "The baseline's samples give ART-01 again", _same(_baseline_report), ("baseline",)),
     _Spec("art-03-05", "The verdict gives ART-03 and ART-05 again", _same(_comparison), ("verdict",)),

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from prfpipe import doctrine, layout
 from prfpipe.audit.bundle import HINT, Bundle
 from prfpipe.errors import TamperError
-from prfpipe.models import ProfileRecord, ProofRecord
-from prfpipe.plan import make_rule
+from prfpipe.models import DecisionRule, ProfileRecord, ProofRecord
+from prfpipe.plan import make_rule, planned_scenarios
 from prfpipe.proof_rules import failures
+from prfpipe.stats import exact
 
 
 class Noted(Exception):  # noqa: N818 - not an error: the check neither holds nor fails
@@ -20,12 +21,21 @@ class Noted(Exception):  # noqa: N818 - not an error: the check neither holds no
 
 def rule_of_effort(bundle: Bundle) -> str:
     """Whether the rule is the one that this version makes for lever and effort; nobody may choose it."""
-    plan = bundle.plan
-    if plan.rule == make_rule(plan.lever, plan.effort):
+    plan, usual = bundle.plan, make_rule(bundle.plan.lever, bundle.plan.effort)
+    if plan.rule == usual:
         return f"alpha {plan.rule.alpha:g}, {plan.rule.seconds:g} s, as for every {plan.effort} run"
-    if not bundle.made_by_this_version:
-        raise Noted(f"made by prfpipe {bundle.made_by!a}, whose rules this version does not know")
-    raise TamperError("the rule was chosen for this run: it is not that of the effort", hint=HINT)
+    if bundle.made_by_this_version:
+        raise TamperError("the rule was chosen for this run: it is not that of the effort", hint=HINT)
+    # Which version made a bundle is the bundle's own word: it must not buy a weaker rule.
+    if _is_weaker(plan.rule, usual):
+        raise TamperError(f"the rule allows more error than any {plan.effort} run may", hint=HINT)
+    raise Noted(f"made by prfpipe {bundle.made_by!a}, whose rules this version does not know")
+
+
+def _is_weaker(rule: DecisionRule, usual: DecisionRule) -> bool:
+    weights = [exact(weight) for weight in rule.look_weights]
+    more_error = rule.alpha > usual.alpha or min(weights) < 0 or sum(weights) > 1
+    return more_error or rule.tail_confidence < usual.tail_confidence
 
 
 def artifacts(bundle: Bundle) -> str:
@@ -50,18 +60,20 @@ def profiled(bundle: Bundle) -> str:
     if not any(result.primary for result in bundle.verdict.scenarios):
         wrong.append("the primary scenario was not compared")
     _judge(bundle, wrong)
-    return f"profiles of {', '.join(sorted(seen)) or 'no variant, as the lever is not Python'}"
+    return f"profiles of {', '.join(sorted(seen)) or 'no variant, as none is Python'}"
 
 
 def compatible(bundle: Bundle) -> str:
-    """INV-PRF-COMPAT: both proofs hold, and are of the tree that was measured."""
-    wrong = []
+    """INV-PRF-COMPAT: both proofs hold for every planned scenario, and are of the tree that was measured."""
+    wrong, planned = [], {item.name for item in planned_scenarios(bundle.plan)}
     for stage in ("prove", "verify"):
         proof = next((item for item in bundle.proofs if item.stage == stage), None)
         if proof is None or failures(proof):
             wrong.append(f"stage {stage} shows no correctness")
         elif proof.tree_digest != bundle.tree.digest:
             wrong.append(f"stage {stage} is of another tree")
+        elif missed := planned - {item.scenario for item in proof.lockstep if item.against == "candidate"}:
+            wrong.append(f"stage {stage} compared nothing in {', '.join(sorted(missed))}")
     _judge(bundle, wrong)
     return f"proven before and after, tree {bundle.tree.digest[:12]}"
 

@@ -1,15 +1,16 @@
 """What the plan says about samples: scenarios, arms, seeds, order in time, and when to stop."""
 
-import hashlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Literal
 
 from prfpipe import verdict
 from prfpipe.audit.bundle import Bundle
+from prfpipe.digests import derive_seed
 from prfpipe.doctrine import Stage
 from prfpipe.figures import counted
-from prfpipe.models import Arm, Effort, Plan, SampleSet
+from prfpipe.models import Arm, Plan, SampleSet
+from prfpipe.plan import planned_scenarios
 
 MeasuringStage = Literal[Stage.BASELINE, Stage.REPROFILE]
 _ARMS: dict[MeasuringStage, set[Arm]] = {
@@ -31,7 +32,7 @@ def problems(bundle: Bundle, stage: MeasuringStage) -> Iterator[str]:
 
 
 def _scenarios(plan: Plan, samples: SampleSet) -> Iterator[str]:
-    planned = [item.name for item in plan.lever.scenarios if item.primary or _in_effort(item.from_effort, plan)]
+    planned = [item.name for item in planned_scenarios(plan)]
     measured = [schedule.scenario for schedule in samples.schedules]
     if sorted(measured) != sorted(planned):
         yield f"the plan has the scenarios {sorted(planned)}, measured were {sorted(measured)}"
@@ -40,16 +41,12 @@ def _scenarios(plan: Plan, samples: SampleSet) -> Iterator[str]:
             yield f"{name!a} has no invocation that counts"
 
 
-def _in_effort(effort: Effort, plan: Plan) -> bool:
-    return effort.rank <= plan.effort.rank
-
-
 def _invocations(plan: Plan, samples: SampleSet, stage: MeasuringStage) -> Iterator[str]:
     planned_at = datetime.fromisoformat(plan.provenance.created_at)
-    stage_seed = derived_seed(plan.seed, f"stage {stage}", 0)
+    stage_seed = derive_seed(plan.seed, f"stage {stage}", 0)
     for item in samples.invocations:
         what = f"{item.scenario!a}, invocation {item.index}"
-        if item.seed != derived_seed(stage_seed, item.scenario, item.index):
+        if item.seed != derive_seed(stage_seed, item.scenario, item.index):
             yield f"{what}: its seed is not the one that follows from the plan"
         if item.excluded is not None:
             # The format can flag an invocation, but no plan has a rule yet that allows it.
@@ -58,11 +55,6 @@ def _invocations(plan: Plan, samples: SampleSet, stage: MeasuringStage) -> Itera
             yield f"{what}: its arms are {sorted(item.arms)}"
         if datetime.fromisoformat(item.started_at) < planned_at - CLOCK_STEP:
             yield f"{what}: measured at {item.started_at}, before the plan of {plan.provenance.created_at}"
-
-
-def derived_seed(seed: int, name: str, index: int) -> int:
-    """The formula of `measure.derive_seed`, which an audit must not import; a test holds them together."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{name}/{index}".encode()).digest()[:7], "big")
 
 
 def _schedules(bundle: Bundle) -> Iterator[str]:

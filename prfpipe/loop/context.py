@@ -6,9 +6,10 @@ from pathlib import Path
 
 from prfpipe import host
 from prfpipe.bundle import RunFolder
+from prfpipe.digests import derive_seed
 from prfpipe.doctrine import Stage
 from prfpipe.lever import Lever
-from prfpipe.measure import Bench, derive_seed
+from prfpipe.measure import Bench
 from prfpipe.models import Arm, LeverSpec, Plan
 from prfpipe.progress import Progress
 from prfpipe.settings import Settings

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prfpipe.errors import SubjectCrashError
-from prfpipe.implement import optimized_files
+from prfpipe.layout import optimized_files
 from prfpipe.models import CoverageFile, LeverSpec, PythonVariant
 
 if TYPE_CHECKING:

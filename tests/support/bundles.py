@@ -15,10 +15,9 @@ from prfpipe.artifacts.art04 import proof_notes
 from prfpipe.artifacts.art05 import tail_notes
 from prfpipe.attest import make_statement
 from prfpipe.bundle import RunFolder
-from prfpipe.digests import canonical_json, sha256_hex, sha256_tree
+from prfpipe.digests import canonical_json, derive_seed, sha256_hex, sha256_tree
 from prfpipe.doctrine import Stage
 from prfpipe.events import events_bytes, events_for
-from prfpipe.measure import derive_seed
 from prfpipe.models import (
     Arm,
     Effort,
@@ -90,9 +89,10 @@ def _enough(the_plan: Plan, schedule: Schedule, done: list[Invocation]) -> bool:
 
 
 def proof(the_plan: Plan, stage: str) -> ProofRecord:
+    compared = [(scenario.name, "candidate") for scenario in the_plan.lever.scenarios]
     lockstep = tuple(
-        LockstepResult(scenario=records.PRIMARY, against=against, seed=11, operations=240, differences=())
-        for against in ("candidate", "baseline")
+        LockstepResult(scenario=scenario, against=against, seed=11, operations=240, differences=())
+        for scenario, against in [*compared, (records.PRIMARY, "baseline")]
     )
     changes: dict[str, Any] = {"tree_digest": sha256_tree(the_plan.source_files), "lockstep": lockstep}
     if stage == "prove":

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from prfpipe import layout, measure
+from prfpipe import layout
 from prfpipe.audit import AuditReport, audit, audit_files
-from prfpipe.audit.samples import derived_seed
 from prfpipe.bundle import read_tree
+from prfpipe.digests import sha256_tree
 from prfpipe.doctrine import Stage
 from prfpipe.errors import InputError, TamperError
 from prfpipe.models import CommandVariant, ProfileRecord, PythonVariant, Variants
-from tests.support import bundles, records
+from tests.support import bundles, findings, records
 
 Files = dict[str, bytes]
 ROOT = Path(__file__).parents[2]
@@ -268,6 +268,8 @@ RECORD_EDITS: dict[str, tuple[str, bytes, bytes, str]] = {
     "proof": ("art-04-proof/conformance.json", b'"passed": true', b'"passed": false', "verdict"),
     "proof of another tree": (layout.VERIFY, b'"tree_digest": "7', b'"tree_digest": "8', "verdict"),
     "measured tree": (layout.TREE, b'"digest": "7', b'"digest": "8', "tree"),
+    "a change outside of the path, not told": (
+        layout.TREE, b'"changed_files": [\n', b'"changed_files": [\n    "workload.py",\n', "tree"),
     "report of another verdict": (layout.REPORT, b'content="adopt"', b'content="reject"', "report"),
     "report of another run": (layout.REPORT, b"3f9c2a7b", b"3f9c2a7c", "report"),
     "event code": (layout.EVENTS, b"PRF-001", b"PRF-003", "events"),
@@ -356,6 +358,54 @@ def older(parts: bundles.Parts) -> bundles.Parts:
     return replace(parts, plan=parts.plan.model_copy(update={"provenance": source}))
 
 
+def with_rule(parts: bundles.Parts, **changes: object) -> bundles.Parts:
+    plan = parts.plan.model_copy(update={"rule": parts.plan.rule.model_copy(update=changes)})
+    return bundles.Parts.of(plan)
+
+
+def test_a_rule_of_another_version_that_errs_no_more_is_noted(parts: bundles.Parts, tmp_path: Path) -> None:
+    report = built(with_rule(older(parts), alpha=0.04), tmp_path)
+    assert report.accepted
+    assert {check.id for check in report.checks if check.result == "noted"} == {"rule"}
+
+
+@pytest.mark.parametrize(
+    "weaker",
+    [
+        {"alpha": 0.2},
+        {"look_weights": (0.5, 0.5, 0.5, 0.5, 0.5)},
+        {"look_weights": (3.0, -2.0, 0.0, 0.0, 0.0)},
+        {"tail_confidence": 0.5},
+    ],
+)
+def test_calling_itself_another_version_buys_no_weaker_rule(
+    parts: bundles.Parts, tmp_path: Path, weaker: dict[str, object]
+) -> None:
+    assert "rule" in failing(built(with_rule(older(parts), **weaker), tmp_path))
+
+
+def test_a_tree_that_is_not_the_planned_source_is_refused(
+    parts: bundles.Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {**parts.plan.source_files, "cache.bin": "0" * 64}
+    digest = sha256_tree(files)
+    monkeypatch.setattr(records, "tree", lambda: findings.tree(files=files, digest=digest))
+    proofs = tuple(proof.model_copy(update={"tree_digest": digest}) for proof in parts.proofs)
+    report = built(replace(parts, proofs=proofs), tmp_path)
+    assert "tree" in failing(report)
+
+
+def test_a_proof_that_leaves_out_a_planned_scenario_is_no_proof(parts: bundles.Parts, tmp_path: Path) -> None:
+    proofs = tuple(
+        proof.model_copy(
+            update={"lockstep": tuple(item for item in proof.lockstep if item.scenario == records.PRIMARY)}
+        )
+        for proof in parts.proofs
+    )
+    report = built(replace(parts, proofs=proofs), tmp_path)
+    assert "INV-PRF-COMPAT" in failing(report)
+
+
 def test_wording_of_another_version_is_noted(parts: bundles.Parts, tmp_path: Path) -> None:
     files = read_tree(bundles.build(tmp_path, older(parts)))
     reworded = {**files, layout.BASELINE_TEXT: replaced(files[layout.BASELINE_TEXT], b"Figures", b"Numbers")}
@@ -396,10 +446,6 @@ def test_samples_of_an_interrupted_measurement_stay_in_the_bundle(
 
 
 # ---- the auditor's own promises -------------------------------------------------------------------------
-
-
-def test_seeds_are_derived_as_the_measurement_derives_them() -> None:
-    assert derived_seed(7, "a scenario", 3) == measure.derive_seed(7, "a scenario", 3)
 
 
 def test_an_audit_imports_nothing_that_measures_or_talks_to_a_network() -> None:

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prfpipe import measure
+from prfpipe.digests import derive_seed
 from prfpipe.errors import SubjectCrashError
 from prfpipe.lever import load_lever
-from prfpipe.measure import Bench, choose_schedule, cut, derive_seed
+from prfpipe.measure import Bench, choose_schedule, cut
 from prfpipe.models import ARMS, Arm, Invocation, Scenario, Schedule
 from tests.support.levers import BASELINE, CANDIDATE, WORKLOAD, write_lever
 
