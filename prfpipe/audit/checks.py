@@ -200,9 +200,14 @@ def _samples(stage: samples.MeasuringStage) -> Callable[[Bundle], str]:
             raise _refuse("; ".join(wrong))
         found = bundle.samples(stage)
         count = sum(len(arm.samples_ns) for item in found.invocations for arm in item.arms.values())
-        return f"{len(found.invocations)} invocations, {count} samples"
+        return f"{len(found.invocations)} invocations, {count} samples{_measured_again(bundle, stage)}"
 
     return run
+
+
+def _measured_again(bundle: Bundle, stage: Stage) -> str:
+    kept = sum(layout.interrupted_samples(stage, number) in bundle.files for number in range(1, len(bundle.files)))
+    return f"; measured anew after {kept} interrupted sets, which do not count" if kept else ""
 
 
 def _tree(bundle: Bundle) -> str:

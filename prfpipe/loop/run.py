@@ -96,7 +96,7 @@ class Run:
             context = RunContext(lever, plan, folder, _scratch(path, plan), settings, progress)
             run = cls(context, held)
             run._runlog.finished_stages()
-            if not folder.sealed:
+            if not run.finished(Stage.REPROFILE):
                 run._freeze_source()
             run._held = held.pop_all()
         return run
@@ -158,8 +158,13 @@ class Run:
         self._runlog.finished(stage)
 
     def _freeze_source(self) -> None:
-        """The frozen copy of the lever folder; made again after a crash only from an unchanged folder."""
-        tree, plan = self.context.baseline_tree, self.context.plan
+        """The frozen copies of the lever folder; made again after a crash only from an unchanged folder."""
+        self._freeze(self.context.baseline_tree)
+        if self.finished(Stage.IMPLEMENT):
+            self._freeze(self.context.candidate_tree)
+
+    def _freeze(self, tree: Path) -> None:
+        plan = self.context.plan
         if tree.is_dir() and tree_digest(tree) == plan.source_digest:
             return
         shutil.rmtree(tree, ignore_errors=True)

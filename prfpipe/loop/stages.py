@@ -8,12 +8,14 @@ from prfpipe import figures, layout
 from prfpipe import implement as implementing
 from prfpipe.artifacts.art01 import baseline_report
 from prfpipe.doctrine import Stage
+from prfpipe.errors import LeverError
 from prfpipe.loop.context import RunContext
 from prfpipe.loop.measuring import measure_baseline, measure_both
 from prfpipe.models import Effort, ProfileRecord
 from prfpipe.plan import planned_scenarios
 from prfpipe.profilers.session import Job, explain_difference, profile_variant
 from prfpipe.prove import prove
+from prfpipe.subject.variants import source_files
 from prfpipe.verdict import scenario_results
 
 _PROOF_SECONDS = {Effort.QUICK: 25.0, Effort.STANDARD: 45.0, Effort.RIGOROUS: 120.0}
@@ -44,6 +46,7 @@ def implement(context: RunContext) -> None:
     context.progress.say("implement: making the candidate tree")
     shutil.rmtree(context.candidate_tree, ignore_errors=True)
     source, scratch = context.baseline_tree, context.work(Stage.IMPLEMENT)
+    _require_unchanged(context, source)
     loaded = implementing.loaded_files(
         context.spec, source, scratch, seed=context.seed(Stage.IMPLEMENT), timeout=context.timeout
     )
@@ -61,9 +64,24 @@ def verify(context: RunContext) -> None:
 def reprofile(context: RunContext) -> None:
     """Measure both variants, profile the candidate, explain the difference: the rest of ART-02, ART-03's samples."""
     samples = measure_both(context)
+    _require_unchanged(context, context.baseline_tree, context.candidate_tree)
     _profile(context, "candidate", context.candidate_tree)
     primary = next(result for result in scenario_results(context.plan, samples) if result.primary)
     _explain(context, time_ratio=1 / primary.speedup.estimate)
+
+
+def _require_unchanged(context: RunContext, *trees: Path) -> None:
+    """What is measured is what was planned and proven: nothing that runs may change it or leave something in it.
+
+    Raises:
+        LeverError: it names the files that were changed, added or removed.
+    """
+    planned = context.plan.source_files.items()
+    if changed := sorted({name for tree in trees for name, _ in source_files(tree).items() ^ planned}):
+        raise LeverError(
+            f"{context.spec.id}: files in the lever's own folder changed while it ran: {', '.join(changed[:3])}",
+            hint="A variant and its workload may write into their working folders only.",
+        )
 
 
 def _prove(

@@ -442,7 +442,10 @@ def test_samples_of_an_interrupted_measurement_stay_in_the_bundle(
     monkeypatch.setattr(bundles, "stages", twice)
     path = bundles.build(tmp_path, parts)
     assert (path / "art-01-baseline" / "samples-interrupted-1.jsonl.gz").is_file()
-    assert audit(path).accepted
+    report = audit(path)
+    assert report.accepted
+    told = next(check.detail for check in report.checks if check.id == "baseline")
+    assert "measured anew after 1 interrupted sets" in told
 
 
 # ---- the auditor's own promises -------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """A run on disk: each stage once and in order, resumed only as what it was, and closed with the way to go on."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,12 @@ from prfpipe.errors import (
     TamperError,
 )
 from prfpipe.lever import Lever, load_lever
-from prfpipe.loop import LOOP, Options, Run, open_run
+from prfpipe.loop import LOOP, Options, Run, open_run, stages
 from prfpipe.loop.context import RunContext
 from prfpipe.models import Effort
 from prfpipe.progress import Silent
 from prfpipe.settings import Settings
+from prfpipe.subject.variants import source_files
 from tests.support.levers import write_lever
 
 Perform = Callable[[RunContext], None]
@@ -199,6 +201,35 @@ def test_a_run_is_resumed_only_as_what_it_was(
     assert performed == [Stage.BASELINE]
 
 
+@pytest.mark.parametrize("harm", ["lost", "changed"])
+def test_both_trees_are_there_again_when_a_run_goes_on_without_its_scratch_folder(
+    lever: Lever, settings: Settings, performed: list[Stage], harm: str
+) -> None:
+    with started(lever, settings) as run:
+        for stage in (Stage.BASELINE, Stage.PROFILE, Stage.PROVE, Stage.IMPLEMENT):
+            run.perform(stage)
+        shutil.rmtree(run.context.scratch)
+        if harm == "changed":
+            run.context.candidate_tree.mkdir(parents=True)
+            (run.context.candidate_tree / "candidate.py").write_text("another = 1\n")
+    with resumed(lever, settings, run.run_id) as again:
+        trees = (again.context.baseline_tree, again.context.candidate_tree)
+        assert [source_files(tree) for tree in trees] == [again.context.plan.source_files] * 2
+
+
+def test_what_is_left_to_decide_needs_no_lever_folder_any_more(
+    lever: Lever, settings: Settings, performed: list[Stage]
+) -> None:
+    with started(lever, settings) as run:
+        for stage in list(LOOP)[:-1]:
+            run.perform(stage)
+        run.clean()
+    (lever.root / "candidate.py").write_text("another = 1\n")
+    with resumed(lever, settings, run.run_id) as again:
+        again.perform_all()
+    assert performed == list(LOOP)
+
+
 @pytest.mark.parametrize("run_id", ["nothing", "", ".", "..", "../lever", "/etc"])
 def test_what_is_not_a_run_cannot_be_resumed(lever: Lever, settings: Settings, run_id: str) -> None:
     (settings.runs / "empty").mkdir(parents=True)
@@ -215,6 +246,31 @@ def test_a_refused_resume_leaves_the_host_free(lever: Lever, settings: Settings,
         resumed(lever, settings, run.run_id)
     with started(lever, settings) as another:
         assert another.run_id != run.run_id
+
+
+# ---- what is measured is what was planned ---------------------------------------------------------------
+
+
+def test_a_tree_that_something_was_left_in_is_not_made_the_candidates(lever: Lever, settings: Settings) -> None:
+    with started(lever, settings) as run:
+        (run.context.baseline_tree / "cache.json").write_text("{}")
+        with pytest.raises(LeverError, match=r"changed while it ran: cache\.json"):
+            run.perform(Stage.IMPLEMENT)
+        assert not run.finished(Stage.IMPLEMENT)
+
+
+def test_a_tree_that_changes_while_it_is_measured_gives_no_result(
+    lever: Lever, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measuring(context: RunContext) -> None:
+        shutil.copytree(context.baseline_tree, context.candidate_tree)
+        (context.candidate_tree / "candidate.py").write_text("another = 1\n")
+
+    monkeypatch.setattr(stages, "measure_both", measuring)
+    with started(lever, settings) as run:
+        with pytest.raises(LeverError, match=r"changed while it ran: candidate\.py"):
+            run.perform(Stage.REPROFILE)
+        assert not run.finished(Stage.REPROFILE)
 
 
 # ---- refusals before anything is measured --------------------------------------------------------------
