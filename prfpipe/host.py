@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from prfpipe.errors import HostBusyError, HostError
@@ -77,14 +77,20 @@ def measuring_cpu() -> int:
     return available_cpus()[-1]
 
 
-@contextmanager
-def leave_cpu_free(cpu: int) -> Iterator[None]:
+def leave_cpu_free(cpu: int) -> AbstractContextManager[None]:
     """Keep the calling thread, and what it starts without a pin of its own, off the measuring CPU."""
+    cpus = set(available_cpus())
+    return on_cpus(cpus - {cpu} or cpus)
+
+
+@contextmanager
+def on_cpus(cpus: set[int]) -> Iterator[None]:
+    """Keep the calling thread, and what it starts, on these CPUs; nothing on a system that cannot do that."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, before - {cpu} or before)
+    os.sched_setaffinity(0, cpus)
     try:
         yield
     finally:
@@ -98,7 +104,7 @@ def probe_noise(*, limit_percent: float = NOISE_LIMIT_PERCENT, accept: bool = Fa
         HostError: the spread is over the limit and `accept` is false.
     """
     stolen = _stolen_ticks()
-    with _pinned(measuring_cpu()):
+    with on_cpus({measuring_cpu()}):
         times = sorted(_spin() for _ in range(_SPINS))
     stolen_share, total = (after - before for before, after in zip(stolen, _stolen_ticks(), strict=True))
     spread = 100 * (times[int(_SPINS * 0.9)] - times[int(_SPINS * 0.1)]) / times[_SPINS // 2]
@@ -166,19 +172,6 @@ def _lock(descriptor: int, path: Path) -> None:
         raise HostBusyError(
             f"{holder} is measuring on this host", hint=f"Wait until it has finished (the lock is {path})."
         ) from error
-
-
-@contextmanager
-def _pinned(cpu: int) -> Iterator[None]:
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {cpu})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _spin() -> int:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from prfpipe.digests import sha256_hex
 from prfpipe.errors import StoreUnavailableError
+from prfpipe.layout import STATEMENT
 from prfpipe.models import FileDigest
 from prfpipe.store import Store
-from prfpipe.store.evidence import STATEMENT, archive
+from prfpipe.store.evidence import archive
 
 RUN = "20261123T081500Z-lev-01-3f9c2a7b"
 LATER = "20261124T081500Z-lev-01-00000001"

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from prfpipe.digests import sha256_hex
+from prfpipe.disk import folder_of
 from prfpipe.errors import AlreadyExistsError, IntegrityError
 from prfpipe.store.base import MAX_GET_BYTES, ObjectInfo, check_key, is_key
 from prfpipe.store.files import (
@@ -106,18 +107,14 @@ class DirectoryStore:
     @contextmanager
     def _parent(self, key: str, *, create: bool) -> Iterator[tuple[int, str]]:
         """The open folder that holds `key`, and the key's last part."""
-        *folders, name = key.split("/")
         if create:
             self._root.mkdir(parents=True, exist_ok=True)
-        here = os.open(self._root, _FOLDER_FLAGS)
+        root = os.open(self._root, _FOLDER_FLAGS)
         try:
-            for part in folders:
-                inner = _enter(here, part, create=create)
-                os.close(here)
-                here = inner
-            yield here, name
+            with folder_of(root, key, create=create) as found:
+                yield found
         finally:
-            os.close(here)
+            os.close(root)
 
     def _chunks(self, key: str) -> Iterator[bytes]:
         check_key(key)
@@ -146,14 +143,6 @@ class DirectoryStore:
                 key = key.rpartition("/")[0]
                 with self._parent(key, create=False) as (folder, name):
                     os.rmdir(name, dir_fd=folder)
-
-
-def _enter(folder: int, name: str, *, create: bool) -> int:
-    if create:
-        with suppress(FileExistsError):
-            os.mkdir(name, dir_fd=folder)
-            os.fsync(folder)
-    return os.open(name, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
 
 
 @contextmanager
@@ -236,7 +225,7 @@ def _walk(folder: int, anchor: str) -> Iterator[ObjectInfo]:
 
 def _walk_inside(folder: int, name: str, key: str) -> Iterator[ObjectInfo]:
     with suppress(FileNotFoundError):
-        inner = _enter(folder, name, create=False)
+        inner = os.open(name, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
         try:
             yield from _walk(inner, key)
         finally:

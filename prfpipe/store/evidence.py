@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from prfpipe.attest import MAX_STATEMENT_BYTES
+from prfpipe.bundle import MAX_FILES
 from prfpipe.digests import sha256_file, sha256_hex
 from prfpipe.errors import AlreadyExistsError, BundleError, InputError, NotFoundError, TamperError
+from prfpipe.layout import STATEMENT
 from prfpipe.models import FileDigest
 from prfpipe.store.base import Store, is_key
 from prfpipe.store.files import os_errors, save_new
 
-STATEMENT = "statement.dsse.json"
 ROOT = "evidence/v1"
-MAX_STATEMENT_BYTES = 16 * 1024 * 1024
-MAX_FILES = 10_000
 
 Manifest = Mapping[str, FileDigest]
 Progress = Callable[[str, int, int], None]

@@ -7,13 +7,14 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from prfpipe import host
 from prfpipe.errors import PrfpipeError, SubjectProtocolError, SubjectStartError
 from prfpipe.subject import family
 from prfpipe.subject.family import FAMILY_VARIABLE
@@ -82,7 +83,7 @@ class Child:
         own = {READ_FD_VARIABLE: str(child_read), WRITE_FD_VARIABLE: str(child_write), FAMILY_VARIABLE: self._mark}
         self.spawned_ns = time.perf_counter_ns()
         try:
-            with _on_cpu(self.launch.cpu), self.launch.stdout.open("wb") as stdout:
+            with self._placed(), self.launch.stdout.open("wb") as stdout:
                 self._process = subprocess.Popen(
                     [*_die_with_parent(), *self.launch.argv],
                     cwd=self.launch.cwd,
@@ -98,6 +99,10 @@ class Child:
                 f"{self.launch.name} cannot be started: {error}",
                 hint=f"Try it by hand: {self.launch.argv[0]}",
             ) from error
+
+    def _placed(self) -> AbstractContextManager[None]:
+        """Pin the calling thread while it spawns, so that the child is on its CPU from its first instruction."""
+        return nullcontext() if self.launch.cpu is None else host.on_cpus({self.launch.cpu})
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -294,20 +299,6 @@ class Workload(Child):
     def edge_cases(self) -> list[tuple[str, list[object]]]:
         """The lever's edge cases: a name and a sequence of operations each."""
         return [(str(name), list(ops)) for name, ops in self.ask({"type": "edge_cases"}, "edge_cases")["cases"]]
-
-
-@contextmanager
-def _on_cpu(cpu: int | None) -> Iterator[None]:
-    """Pin the calling thread while a child is spawned, so that the child is on that CPU from its first instruction."""
-    if cpu is None or not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {cpu})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _die_with_parent() -> tuple[str, ...]:

@@ -16,10 +16,11 @@ from prfpipe.errors import (
     StoreUnavailableError,
     TamperError,
 )
+from prfpipe.layout import STATEMENT
 from prfpipe.models import FileDigest
 from prfpipe.store import Store, open_store
 from prfpipe.store.deadline import Limits
-from prfpipe.store.evidence import STATEMENT, archive, fetch, list_bundles, resolve
+from prfpipe.store.evidence import archive, fetch, list_bundles, resolve
 from prfpipe.store.location import S3Location
 from prfpipe.store.s3 import S3Store
 from tests import store_servers as s3
