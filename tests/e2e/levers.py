@@ -54,7 +54,7 @@ def crashing_once(home: Path) -> dict[str, Any]:
         timed and count.read_text() == "xxx" and (os.write(2, b"a bolt from the blue"), os.abort())
 """
     candidate = CANDIDATE.replace("        self.answered = 0\n", f"        self.answered = 0\n{crash}")
-    return {"candidate": f"import os\nimport pathlib\n{candidate}"}
+    return {"candidate": f"import os\nimport pathlib\n{candidate}", "profiles": ["py-spy"]}
 
 
 def patched_clock(_: Path) -> dict[str, Any]:
