@@ -174,7 +174,7 @@ def leaving_a_daemon(_: Path) -> dict[str, Any]:
         subprocess.Popen(["sh", "-c", "sleep 600; :", str(workdir)], start_new_session=True)
 """
     candidate = CANDIDATE.replace("        self.answered = 0\n", f"        self.answered = 0\n{start}")
-    return {"candidate": f"import subprocess\n\n\n{candidate}"}
+    return {"candidate": f"import subprocess\n\n\n{candidate}", "profiles": ["py-spy"]}
 
 
 def work_after_the_session(home: Path) -> dict[str, Any]:
