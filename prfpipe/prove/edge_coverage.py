@@ -49,7 +49,10 @@ class EdgeCoverage:
             return None, "coverage.py cannot see into the optimized path: no file of it is Python"
         coverage = self._joined(python)
         reason = "" if self._data_files else "coverage.py cannot see into a candidate that is a command"
-        return tuple(self._file(coverage, name) for name in python), reason
+        try:
+            return tuple(self._file(coverage, name) for name in python), reason
+        finally:
+            coverage.get_data().close(force=True)
 
     def _joined(self, python: list[str]) -> "Coverage":
         from coverage import Coverage, CoverageData
@@ -66,6 +69,7 @@ class EdgeCoverage:
             part = CoverageData(basename=str(path))
             part.read()
             data.update(part)
+            part.close()
         data.add_arcs({os.path.realpath(self.tree / name): set() for name in python})
         return coverage
 

@@ -1,7 +1,8 @@
 """Plausible bug: an error of the database is an error of the check."""
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import candidate
@@ -10,8 +11,13 @@ import candidate
 class Cache(candidate.FactCache):
     """Nothing is survived."""
 
-    def _surviving(self) -> AbstractContextManager[None]:
-        return nullcontext()
+    @contextmanager
+    def _surviving(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError):
+            self._disconnect()
+            raise
 
 
 class Subject(candidate.Subject):
