@@ -99,7 +99,9 @@ def headline(verdict: Verdict) -> str:
             f"with the same outputs{guards}."
         )
     text = clean(verdict.reasons[0].message, 1000) if verdict.reasons else "No reason was recorded"
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    # A reason that begins with a scenario or a metric keeps that name as it is written.
+    named = text.partition(" ")[0].endswith(":")
+    return f"{text[:1] if named else text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def position(speedup: Estimate, expected: tuple[float, float]) -> Position:

@@ -40,4 +40,5 @@ def text(report: AuditReport) -> str:
     lines = [f"{_SIGNS[check.result]}  {check.title}: {check.detail}" for check in report.checks]
     word = "ACCEPTED" if report.accepted else "REFUSED"
     claim = f"verdict {report.verdict}, claim {report.claim}" if report.accepted else "nothing in it can be relied on"
-    return "\n".join([*lines, "", f"signature: {report.signature}", f"{word}: {report.run_id}: {claim}"])
+    name = report.run_id or "this bundle"
+    return "\n".join([*lines, "", f"signature: {report.signature}", f"{word}: {name}: {claim}"])
