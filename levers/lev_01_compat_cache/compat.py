@@ -38,6 +38,7 @@ INHERITED = {
 }  # fmt: skip
 """What every object or function has: using it is using what it is on."""
 
+
 def table_digest(modules: Mapping[str, Mapping[str, str]]) -> str:
     """Lower-case hex sha256 over the modules of a table, independent of how its file is laid out."""
     text = json.dumps(modules, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

@@ -34,9 +34,7 @@ def deno_program() -> Path:
 
 def enumerate_runtime(argv: list[str]) -> tuple[dict[str, dict[str, str]], str]:
     """Run enumerate.mjs by `argv` and return the modules it printed, with the version the program states."""
-    version = subprocess.run(
-        [argv[0], "--version"], capture_output=True, text=True, check=True, timeout=SECONDS
-    ).stdout
+    version = subprocess.run([argv[0], "--version"], capture_output=True, text=True, check=True, timeout=SECONDS).stdout
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "modules.json"
         environment = {"NODE_NO_WARNINGS": "1", "HOME": folder, "NO_COLOR": "1"}

@@ -96,12 +96,19 @@ def headline(verdict: Verdict) -> str:
         return (
             f"{clean(result.scenario)} runs {fmt.show_point(result.speedup, fmt.RATIO)} as fast "
             f"({result.confidence * 100:g} % interval {fmt.show_interval(result.speedup, fmt.RATIO)}), "
-            f"with the same outputs{guards}."
+            f"with the same outputs{guards}{_slower_elsewhere(verdict)}."
         )
     text = clean(verdict.reasons[0].message, 1000) if verdict.reasons else "No reason was recorded"
     # A reason that begins with a scenario or a metric keeps that name as it is written.
     named = text.partition(" ")[0].endswith(":")
     return f"{text[:1] if named else text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def _slower_elsewhere(verdict: Verdict) -> str:
+    """A gain on the primary scenario must not hide a loss on another."""
+    slower = [item for item in verdict.scenarios if item.speedup.high is not None and item.speedup.high < 1]
+    shown = ", ".join(f"{clean(item.scenario)} ({fmt.show_point(item.speedup, fmt.RATIO)})" for item in slower)
+    return f"; slower in {shown}" if shown else ""
 
 
 def position(speedup: Estimate, expected: tuple[float, float]) -> Position:

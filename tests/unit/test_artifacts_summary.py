@@ -55,6 +55,13 @@ def test_the_terminal_shows_speed_up_interval_range_and_claim() -> None:
     assert all(reason.message in "\n".join(lines) for reason in evidence.verdict.reasons)
 
 
+def test_an_adoption_names_the_scenarios_that_it_slows_down() -> None:
+    evidence = records.evidence(speedups={"incremental-1000": 7.4, "full-10": 0.7})
+    headline = verdict_table(evidence.verdict).splitlines()[1]
+    assert re.search(r"; slower in full-10 \(0\.7\d*×\)\.$", headline)
+    assert "slower in" not in verdict_table(records.evidence(speedups={"incremental-1000": 7.4}).verdict)
+
+
 def test_the_columns_of_the_terminal_table_align() -> None:
     evidence = records.evidence()
     lines = verdict_table(evidence.verdict, (5.0, 10.0)).splitlines()
