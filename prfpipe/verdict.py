@@ -9,8 +9,8 @@ from fractions import Fraction
 from typing import Literal, NamedTuple
 
 from prfpipe import figures, stats
+from prfpipe.clocks import unseen_savings
 from prfpipe.models import (
-    ArmSamples,
     ClaimWord,
     Estimate,
     Guard,
@@ -30,10 +30,6 @@ from prfpipe.models import (
 from prfpipe.proof_rules import failures
 
 _VARIANTS: tuple[Literal["baseline", "candidate"], ...] = ("baseline", "candidate")
-# The saving that a subject's own clock shows must be seen from outside too, at least by this share.
-_SEEN_FROM_OUTSIDE = Fraction(1, 2)
-# A share of CPU time by which two variants that mostly wait do not differ by chance.
-_MORE_THAN_NOISE = Fraction(1, 10)
 # A profile samples; a gain above Amdahl's bound by less than this factor is within its error.
 _AMDAHL_MARGIN = Fraction(3, 2)
 
@@ -296,54 +292,10 @@ def _speedup_finding(plan: Plan, primary: ScenarioResult) -> Finding:
 
 
 def _outside_clock_findings(samples: SampleSet, primary: ScenarioResult) -> Iterator[Finding]:
-    """A saving on the subject's clock that neither the parent's clock nor the kernel's CPU clock can see."""
-    invocations = figures.counted(samples, primary.scenario)
-    totals = {name: _saved(invocations, name) for name in ("samples_ns", "session_cpu_ns")}
-    saved = totals["samples_ns"]
-    if saved <= 0 or primary.speedup.low is None or primary.speedup.low <= 1:
+    if primary.speedup.low is None or primary.speedup.low <= 1:
         return
-    inside, outside = (_typically_saved(invocations, field) for field in ("samples_ns", "wall_ns"))
-    if outside < inside * _SEEN_FROM_OUTSIDE:
-        yield _reject("clock-disagrees", _unseen_text(inside, outside, "the parent's clock"))
-    expected = _cpu_saving_to_expect(invocations, saved)
-    if expected is not None and totals["session_cpu_ns"] < expected * _SEEN_FROM_OUTSIDE:
-        yield _reject("work-moved", _unseen_text(saved, totals["session_cpu_ns"], "the CPU time of the process"))
-
-
-def _cpu_saving_to_expect(invocations: Sequence[Invocation], saved: int) -> int | None:
-    """What the process must have saved in all if it saved `saved` ns while timed; None where nobody can tell.
-
-    A baseline that computes saves what its clock shows. One that waits, or shares its core with neighbours, shows
-    more than it used: there, what its CPU clock shows counts, if that is more than noise.
-    """
-    cpu, wall = (_total(invocations, field, "baseline") for field in ("cpu_ns", "wall_ns"))
-    if 2 * cpu > wall:
-        return saved
-    saved_cpu = _saved(invocations, "cpu_ns")
-    return saved_cpu if saved_cpu > cpu * _MORE_THAN_NOISE else None
-
-
-def _unseen_text(saved: int, seen: int, by: str) -> str:
-    return f"the subject's clock shows {saved / 1e6:.1f} ms saved over the run, {by} shows {seen / 1e6:.1f} ms"
-
-
-def _saved(invocations: Sequence[Invocation], field: str) -> int:
-    return _total(invocations, field, "baseline") - _total(invocations, field, "candidate")
-
-
-def _typically_saved(invocations: Sequence[Invocation], field: Literal["samples_ns", "wall_ns"]) -> int:
-    """As if every block took its invocation's median: a neighbour that takes the core away hits few blocks hard."""
-    return sum(_typical(item.arms["baseline"], field) - _typical(item.arms["candidate"], field) for item in invocations)
-
-
-def _typical(arm: ArmSamples, field: Literal["samples_ns", "wall_ns"]) -> int:
-    values: tuple[int, ...] = getattr(arm, field)
-    return sorted(values)[len(values) // 2] * len(values)
-
-
-def _total(invocations: Sequence[Invocation], field: str, arm: Literal["baseline", "candidate"]) -> int:
-    values = [getattr(item.arms[arm], field) for item in invocations]
-    return sum(value if isinstance(value, int) else sum(value) for value in values)
+    for code, message, certain in unseen_savings(figures.counted(samples, primary.scenario)):
+        yield _reject(code, message) if certain else _undecided(code, message)
 
 
 def _guard_result(guard: Guard, primary: ScenarioResult | None) -> GuardResult:

@@ -220,6 +220,21 @@ def test_work_that_moved_to_another_thread_or_to_after_the_answer_is_rejected(sh
     assert (found.verdict, codes(found)[0]) == ("reject", "work-moved")
 
 
+@pytest.mark.parametrize(
+    ("code", "shape", "noisy"),
+    [
+        ("clock-disagrees", {"wall": 2.5}, {"wall": 1.8}),
+        ("work-moved", {"session": 2.5}, {"session": 1.8}),
+    ],
+)
+def test_an_outer_clock_on_which_even_the_copies_of_the_baseline_differ_leaves_the_verdict_open(
+    code: str, shape: Shape, noisy: Shape
+) -> None:
+    the_plan = plan()
+    found = decide(the_plan, measured(the_plan, 2.5, shapes={"candidate": shape, "control": noisy}))
+    assert (found.verdict, codes(found)[0]) == ("undecided", code)
+
+
 def test_a_subject_that_waits_may_save_time_without_saving_cpu() -> None:
     the_plan = plan()
     waits = {"baseline": {"cpu": 0.1}, "control": {"cpu": 0.1}, "candidate": {"cpu": 0.25}}
