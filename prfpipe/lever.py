@@ -28,7 +28,7 @@ _SCENARIO_NAME = r"[a-z0-9][a-z0-9._-]{0,60}"
 # What `pip install` takes as a name, never as an option, and what can be checked without a resolver.
 _REQUIREMENT = r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,-]+\])?(==[A-Za-z0-9.!+_-]+)?"
 # Mappings by name in the file, sequences of records in the spec.
-_BY_NAME = {"scenarios": "name", "guards": "metric"}
+_BY_NAME = {"scenarios": "name", "guards": "metric", "mutants": "name"}
 
 Lines = dict[tuple[str | int, ...], int]
 
@@ -103,7 +103,11 @@ def check_requirements(lever: Lever) -> None:
 def json_schema() -> dict[str, Any]:
     """The JSON schema of lever.yaml as it is written, for editors."""
     schema = LeverSpec.model_json_schema()
-    records = {"scenarios": schema["$defs"]["Scenario"], "guards": schema["$defs"]["Guard"]}
+    records = {
+        "scenarios": schema["$defs"]["Scenario"],
+        "guards": schema["$defs"]["Guard"],
+        "mutants": schema["$defs"]["LeverMutant"],
+    }
     for key, field in _BY_NAME.items():
         name = records[key]["properties"].pop(field)
         records[key]["required"] = [item for item in records[key].get("required", ()) if item != field]

@@ -1,0 +1,101 @@
+"""Frozen, strict records that pass between rooms.
+
+Unknown keys, NaN and infinities are refused. Times are integer nanoseconds, memory is integer kibibytes,
+ratios are floats made from exact rationals by `stats.decimal` (so they are the same bits everywhere).
+"""
+
+from prfpipe.models.base import Percent, Record, RunId, Sha256
+from prfpipe.models.files import FileDigest, TreeRecord
+from prfpipe.models.lever import (
+    CommandVariant,
+    CoverageExclusion,
+    Effort,
+    Guard,
+    GuardMetric,
+    LeverMutant,
+    LeverSpec,
+    PythonVariant,
+    Scenario,
+    Variant,
+    Variants,
+    Work,
+)
+from prfpipe.models.plan import DecisionRule, HostFingerprint, NoiseProbe, Plan, Provenance
+from prfpipe.models.profiles import (
+    AllocationProfile,
+    AllocationSite,
+    CpuProfile,
+    Hotspot,
+    ProfileDiff,
+    ProfileRecord,
+    Saving,
+)
+from prfpipe.models.proof import CaseResult, ConformanceResult, CoverageFile, LockstepResult, MutantResult, ProofRecord
+from prfpipe.models.results import (
+    ArmSummary,
+    BaselineResult,
+    Certified,
+    ClaimWord,
+    Estimate,
+    GuardResult,
+    Reason,
+    ScenarioResult,
+    Verdict,
+    VerdictWord,
+)
+from prfpipe.models.samples import ARMS, Arm, ArmSamples, Invocation, SampleSet, Schedule
+
+__all__ = [
+    "ARMS",
+    "AllocationProfile",
+    "AllocationSite",
+    "Arm",
+    "ArmSamples",
+    "ArmSummary",
+    "BaselineResult",
+    "CaseResult",
+    "Certified",
+    "ClaimWord",
+    "CommandVariant",
+    "ConformanceResult",
+    "CoverageExclusion",
+    "CoverageFile",
+    "CpuProfile",
+    "DecisionRule",
+    "Effort",
+    "Estimate",
+    "FileDigest",
+    "Guard",
+    "GuardMetric",
+    "GuardResult",
+    "HostFingerprint",
+    "Hotspot",
+    "Invocation",
+    "LeverMutant",
+    "LeverSpec",
+    "LockstepResult",
+    "MutantResult",
+    "NoiseProbe",
+    "Percent",
+    "Plan",
+    "ProfileDiff",
+    "ProfileRecord",
+    "ProofRecord",
+    "Provenance",
+    "PythonVariant",
+    "Reason",
+    "Record",
+    "RunId",
+    "SampleSet",
+    "Saving",
+    "Scenario",
+    "ScenarioResult",
+    "Schedule",
+    "Sha256",
+    "TreeRecord",
+    "Variant",
+    "Variants",
+    "Verdict",
+    "VerdictWord",
+    "Work",
+]
