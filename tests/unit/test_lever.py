@@ -18,7 +18,7 @@ from prfpipe.cli import run as prfpipe
 from prfpipe.errors import LeverError
 from prfpipe.lever import MAX_BYTES, check_requirements, find_lever, json_schema, list_levers, load_lever
 from prfpipe.models import Effort
-from tests.support.levers import LEVER, write_lever
+from tests.support.levers import LEVER, spec_of, write_lever
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = [
@@ -68,9 +68,27 @@ def changed(old: str, new: str) -> str:
     return TEXT.replace(old, new)
 
 
+def with_mutant(mutant: str, name: str = "lies") -> str:
+    return f"{TEXT}mutants:\n  {name}: {mutant}\n"
+
+
 def test_a_whole_folder_is_read(tmp_path: Path) -> None:
     lever = load_lever(folder_with(tmp_path, TEXT))
     assert (lever.spec.id, lever.spec.primary.name, lever.root) == ("LEV-TEST", "small", tmp_path / "lever")
+
+
+def test_strata_are_all_scenarios_or_those_named_in_the_order_of_the_scenarios(tmp_path: Path) -> None:
+    scenarios = {name: {"primary": name == "b"} for name in ("a", "b", "c")}
+    chosen: list[object] = ["all", ["c", "a"], []]
+    specs = [spec_of(write_lever(tmp_path / str(i), scenarios=scenarios, must_hold=x)) for i, x in enumerate(chosen)]
+    assert [spec.strata for spec in specs] == [("a", "b", "c"), ("a", "c"), ()]
+
+
+def test_mutants_are_read_in_their_order(tmp_path: Path) -> None:
+    files = {"mutants/lies.py": "", "mutants/stale.py": ""}
+    mutants = {name: {"python": f"mutants/{name}.py", "caught_by": "no words"} for name in ("stale", "lies")}
+    spec = spec_of(write_lever(tmp_path / "lever", files=files, mutants=mutants))
+    assert [(mutant.name, mutant.caught_by) for mutant in spec.mutants] == [("stale", "no words"), ("lies", "no words")]
 
 
 WRONG: dict[str, tuple[str | bytes, str]] = {
@@ -148,6 +166,29 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "a range as a requirement": (TEXT + "requires: ['pyyaml>=6']\n", "14: requires: 'pyyaml>=6'"),
     "a shell as a requirement": (TEXT + "requires: ['x; rm -rf ~']\n", "14: requires: "),
     "an empty requirement": (TEXT + "requires: ['']\n", "14: requires: ''"),
+    "a stratum that is no scenario": (TEXT + "must_hold:\n  - small\n  - smal\n", "16: must_hold: 'smal' is not a"),
+    "a stratum that stands twice": (TEXT + "must_hold: [small, small]\n", "14: must_hold: 'small' stands twice"),
+    "strata in a word": (TEXT + "must_hold: small\n", "14: must_hold: expected `all` or a list of scenario names"),
+    "strata in a mapping": (TEXT + "must_hold: {small: true}\n", "14: must_hold: expected `all` or a list"),
+    "strata that are numbers": (TEXT + "must_hold: [1]\n", "14: must_hold: expected `all` or a list"),
+    "a stratum that quick effort leaves out": (
+        changed("{primary: true}", "{primary: true}\n  late: {from_effort: standard}\nmust_hold: all"),
+        "14: scenarios.late.from_effort: a scenario in must_hold is measured at every effort",
+    ),
+    "a negative margin": (TEXT + "non_inferiority_percent: -1\n", "14: non_inferiority_percent: "),
+    "a mutant that is not there": (with_mutant("{python: m.py, caught_by: x}"), "15: m.py is not a file"),
+    "a mutant in another folder": (with_mutant("{python: ../m.py, caught_by: x}"), "15: '../m.py' must be a path"),
+    "a mutant that nothing catches": (with_mutant("{python: m.py}"), "15: mutants.lies.caught_by: Field required"),
+    "a mutant that an empty name catches": (with_mutant("{python: m.py, caught_by: ''}"), "15: mutants.lies.caught_by"),
+    "a mutant that is the candidate": (
+        with_mutant("{python: ./candidate.py, caught_by: x}"),
+        "15: mutants.lies.python: ./candidate.py is a part of the lever",
+    ),
+    "a mutant name with a slash": (with_mutant("{python: m.py, caught_by: x}", "a/b"), "15: mutant name 'a/b'"),
+    "a mutant in place of a command": (
+        changed("{python: candidate.py}", "{command: [x]}") + "mutants: {lies: {python: m.py, caught_by: x}}\n",
+        "14: mutants: one is a Python file in the candidate's place",
+    ),
 }  # fmt: skip
 
 
@@ -287,6 +328,13 @@ def test_missing_requirements_are_one_line_with_the_command_that_installs_them(t
     assert shlex.split(caught.value.hint) == ["python", "-m", "pip", "install", *wanted[1:]]
 
 
+def test_requirements_that_are_all_exact_are_installed_without_what_they_ask_for(tmp_path: Path) -> None:
+    lever = load_lever(write_lever(tmp_path / "lever", requires=["pytest==0.0.1", "not-there==1"]))
+    with pytest.raises(LeverError) as caught:
+        check_requirements(lever)
+    assert caught.value.hint == "python -m pip install --no-deps pytest==0.0.1 not-there==1"
+
+
 def test_met_requirements_pass(tmp_path: Path) -> None:
     check_requirements(load_lever(write_lever(tmp_path / "lever", requires=["pytest", "PyYAML", "pydantic[email]"])))
 
@@ -319,6 +367,9 @@ LOADER_ONLY = {
     "a scenario name with a newline", "a reversed range", "a speed-up below one", "a workload that is not there",
     "a variant that is not there", "a command of an empty word", "NUL in a command",
     "a target in a file that is not there", "a reason for a file that is not there",
+    "a stratum that is no scenario", "a stratum that stands twice", "a stratum that quick effort leaves out",
+    "a mutant that is not there", "a mutant in another folder", "a mutant that is the candidate",
+    "a mutant in place of a command",
 }  # fmt: skip
 
 
