@@ -2,37 +2,112 @@
 
 import argparse
 import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from prfpipe.artifacts.names import clean
+from prfpipe.artifacts.results import Result, results_text
 from prfpipe.artifacts.summary import verdict_table
-from prfpipe.cli.output import EXIT_CODES, print_json, print_text
+from prfpipe.cli.output import EXIT_CODES, print_json, print_text, say_failure
 from prfpipe.cli.stopping import sigterm_raises
-from prfpipe.errors import SettingsError
-from prfpipe.lever import Lever, find_lever
+from prfpipe.errors import InputError, PrfpipeError, SettingsError
+from prfpipe.lever import Lever, check_requirements, find_lever, list_levers
 from prfpipe.loop import Options, Outcome, evaluate
 from prfpipe.models import Effort, ScenarioResult
 from prfpipe.plan import command_line
 from prfpipe.progress import Terminal
 from prfpipe.settings import Settings, load_settings
 
+ALL = "all"
+
 
 def command(arguments: argparse.Namespace) -> int:
-    """Evaluate a lever; the exit code says the verdict."""
+    """Evaluate a lever, or all of them one after the other; the exit code says the verdict."""
     settings = load_settings()
     if arguments.store:
         settings = settings.model_copy(update={"store": arguments.store})
-    lever = find_lever(arguments.lever, settings.levers)
-    options = Options(Effort(arguments.effort), command_line(), arguments.accept_noise, arguments.seed)
-    outcome = _evaluate(arguments, lever, options, settings)
+    if arguments.lever == ALL:
+        return _evaluate_all(arguments, settings)
+    outcome = _evaluate(arguments, find_lever(arguments.lever, settings.levers), settings)
     if arguments.json:
         print_json(document(outcome))
     else:
-        table = verdict_table(outcome.verdict, lever.spec.expected_speedup)
-        print_text(f"\n{table}\n\nbundle  {outcome.bundle}\nreport  {outcome.report}")
+        print_text(_text(outcome))
     return EXIT_CODES[outcome.verdict.verdict]
 
 
-def _evaluate(arguments: argparse.Namespace, lever: Lever, options: Options, settings: Settings) -> Outcome:
+def _text(outcome: Outcome) -> str:
+    table = verdict_table(outcome.verdict, outcome.plan.lever.expected_speedup)
+    return f"\n{table}\n\nbundle  {outcome.bundle}\nreport  {outcome.report}"
+
+
+def _evaluate_all(arguments: argparse.Namespace, settings: Settings) -> int:
+    """What one lever's failure costs is its own result: the others still get theirs."""
+    levers = _all_levers(arguments, settings)
+    ended: list[Outcome | Failure] = []
+    for number, lever in enumerate(levers, start=1):
+        sys.stderr.write(f"\n{lever.spec.id} ({number} of {len(levers)}): {clean(lever.spec.title)}\n")
+        ended.append(_try(arguments, lever, settings))
+        if not arguments.json and isinstance(ended[-1], Outcome):
+            print_text(_text(ended[-1]))
+    if arguments.json:
+        print_json({"levers": [_entry(item) for item in ended]})
+    else:
+        print_text(_closing_table(ended))
+    return _worst(ended)
+
+
+def _all_levers(arguments: argparse.Namespace, settings: Settings) -> list[Lever]:
+    if arguments.resume:
+        raise InputError("--resume goes on with one run", hint="Name the lever of that run instead of `all`.")
+    levers = list_levers(settings.levers)
+    if not levers:
+        raise InputError(f"no levers under {settings.levers}", hint=f"`prfpipe new {settings.levers}/NAME` writes one.")
+    for lever in levers:
+        check_requirements(lever)  # now, not after the minutes that the levers before it take
+    return levers
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A lever that got no verdict, and why."""
+
+    lever: str
+    error: PrfpipeError
+
+
+def _try(arguments: argparse.Namespace, lever: Lever, settings: Settings) -> Outcome | Failure:
+    try:
+        return _evaluate(arguments, lever, settings)
+    except PrfpipeError as error:
+        say_failure(error)
+        return Failure(lever.spec.id, error)
+
+
+def _entry(ended: Outcome | Failure) -> dict[str, Any]:
+    if isinstance(ended, Outcome):
+        return document(ended)
+    return {"lever": ended.lever, "error": {"message": ended.error.message, "hint": ended.error.hint}}
+
+
+def _closing_table(ended: Sequence[Outcome | Failure]) -> str:
+    results = [Result(item.plan, item.verdict) for item in ended if isinstance(item, Outcome)]
+    failed = [f"{item.lever}: no verdict: {item.error.message}" for item in ended if isinstance(item, Failure)]
+    return "\n\n".join(["", *([results_text(results)] if results else []), *failed])
+
+
+def _worst(ended: Sequence[Outcome | Failure]) -> int:
+    """4 where a lever got no verdict, else 1 for a reject, else 3 for an undecided one, else 0."""
+    if any(isinstance(item, Failure) for item in ended):
+        return PrfpipeError.exit_code
+    words = {item.verdict.verdict for item in ended if isinstance(item, Outcome)}
+    return EXIT_CODES[next(word for word in ("reject", "undecided", "adopt") if word in words)]
+
+
+def _evaluate(arguments: argparse.Namespace, lever: Lever, settings: Settings) -> Outcome:
+    options = Options(Effort(arguments.effort), _command_line(lever.spec.id), arguments.accept_noise, arguments.seed)
     progress = Terminal()
     try:
         with sigterm_raises():
@@ -42,6 +117,13 @@ def _evaluate(arguments: argparse.Namespace, lever: Lever, options: Options, set
             return outcome
     finally:
         progress.finish()
+
+
+def _command_line(lever: str) -> tuple[str, ...]:
+    """What evaluates this one lever: `all` is not what made its bundle."""
+    words = command_line()
+    at = words.index(ALL) if ALL in words else len(words)
+    return (*words[:at], *([lever] if at < len(words) else []), *words[at + 1 :])
 
 
 def _flow() -> Any:

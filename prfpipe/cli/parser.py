@@ -5,6 +5,7 @@ import importlib
 from collections.abc import Callable, Sequence
 
 Command = Callable[[argparse.Namespace], int]
+EFFORTS = ("quick", "standard", "rigorous")
 
 _EPILOG = """examples:
   prfpipe new my_lever
@@ -65,12 +66,17 @@ def _evaluate(commands: "_Commands[argparse.ArgumentParser]") -> None:
         "prfpipe evaluate LEV-01",
         "prfpipe evaluate path/to/lever --effort quick --inline",
         "prfpipe evaluate LEV-01 --effort standard --json --store 's3://bucket/team?endpoint=http://127.0.0.1:9000'",
+        "prfpipe evaluate all --effort standard --inline",
         "prfpipe evaluate LEV-01 --resume 20261123T081500Z-lev-01-3f9c2a7b",
     )
-    parser.add_argument("lever", metavar="LEVER", help="id of a lever under ./levers, or the path of a lever folder")
+    parser.add_argument(
+        "lever",
+        metavar="LEVER",
+        help="id of a lever under ./levers, the path of a lever folder, or `all`: every lever under ./levers, in turn",
+    )
     parser.add_argument(
         "--effort",
-        choices=["quick", "standard", "rigorous"],
+        choices=EFFORTS,
         default="quick",
         help="about 1, 3 or 15 min of measuring",
     )
@@ -103,6 +109,15 @@ def _evidence(commands: "_Commands[argparse.ArgumentParser]") -> None:
     )  # fmt: skip
     parser.add_argument("--lever", metavar="ID", help="only bundles of this lever")
     parser.add_argument("--since", metavar="DATE", help="only runs that began on this day (UTC) or later: YYYY-MM-DD")
+    _store(parser)
+    _json(parser)
+    parser = _command(
+        commands, "results", "show the newest result of each lever, each bundle audited first",
+        "prfpipe results --effort standard", "prfpipe results --lever LEV-01 --markdown",
+    )  # fmt: skip
+    parser.add_argument("--lever", metavar="ID", help="only of this lever")
+    parser.add_argument("--effort", choices=EFFORTS, help="only results of this effort")
+    parser.add_argument("--markdown", action="store_true", help="as a page, with guards, runs and hosts")
     _store(parser)
     _json(parser)
     parser = _command(

@@ -7,7 +7,7 @@ from pathlib import Path
 from prfpipe import layout
 from prfpipe.lever import Lever
 from prfpipe.loop.run import Options, Run
-from prfpipe.models import Verdict
+from prfpipe.models import Plan, Verdict
 from prfpipe.progress import Progress
 from prfpipe.settings import Settings
 from prfpipe.store import open_store
@@ -17,6 +17,7 @@ from prfpipe.store import open_store
 class Outcome:
     """What an evaluation ends with: `bundle` is its URL in the store, `report` a file on this machine."""
 
+    plan: Plan
     verdict: Verdict
     bundle: str
     report: Path
@@ -49,4 +50,6 @@ def close(run: Run, settings: Settings, start: float) -> Outcome:
     """Archive a run whose stages are done. `start`: monotonic seconds at which the evaluation began."""
     bundle = run.archive(settings.store)
     run.clean()
-    return Outcome(run.verdict, bundle, run.context.folder.path / layout.REPORT, time.monotonic() - start)
+    return Outcome(
+        run.context.plan, run.verdict, bundle, run.context.folder.path / layout.REPORT, time.monotonic() - start
+    )

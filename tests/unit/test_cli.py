@@ -24,8 +24,8 @@ from tests.support import bundles
 from tests.support.levers import BASELINE, CANDIDATE, write_lever
 
 COMMANDS = [
-    [], ["evaluate"], ["levers"], ["check"], ["new"], ["schema"], ["bundles"], ["fetch"], ["audit"], ["store"],
-    ["store", "probe"],
+    [], ["evaluate"], ["results"], ["levers"], ["check"], ["new"], ["schema"], ["bundles"], ["fetch"], ["audit"],
+    ["store"], ["store", "probe"],
 ]  # fmt: skip
 CONSOLE_SCRIPT = "import sys; from prfpipe.cli import main; sys.argv[0] = 'prfpipe'; sys.exit(main())"
 
