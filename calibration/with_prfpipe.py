@@ -71,7 +71,7 @@ def _time_is_over(plan: Plan, done: list[Invocation]) -> bool:
 def judge(plan: Plan, schedule: Schedule, invocations: list[Invocation], preparation: float = 0.0) -> Finding:
     """The estimate from all invocations; the call from those up to where prfpipe would have stopped."""
     prefixes = (_samples(schedule, invocations[:n]) for n in range(1, len(invocations) + 1))
-    stopped = next(found for found in prefixes if verdict.primary_is_enough(plan, found))
+    stopped = next(found for found in prefixes if verdict.is_enough(plan, found, schedule.scenario))
     used = stopped.invocations
     if any(len({arm.outputs for arm in item.arms.values()}) > 1 for item in used):
         raise ToolError("the arms of the calibration lever differ in what they answer", hint="Fix calibration/lever.")

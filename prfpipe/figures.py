@@ -71,6 +71,7 @@ def scenario_result(
         control=estimate(control),
         resolvable_percent=resolvable_percent(speedup),
         arms={arm: summarize(plan, schedule, invocations, arm, count) for arm in ARMS},
+        must_hold=schedule.scenario in plan.rule.must_hold,
     )
 
 
@@ -129,11 +130,15 @@ def gains_of(invocations: Sequence[Invocation], before: Arm, after: Arm, metric:
 
 
 def estimate(interval: stats.Interval, places: int = 6) -> Estimate:
-    """A fixed-point interval as a record for people and JSON."""
+    """A fixed-point interval as a record for people and JSON; what is positive stays so, since others divide by it."""
+
+    def rounded(value: int) -> float:
+        return max(stats.decimal(value, places), float(f"1e-{places}"))
+
     return Estimate(
-        estimate=stats.decimal(interval.estimate, places),
-        low=None if interval.low is None else stats.decimal(interval.low, places),
-        high=None if interval.high is None else stats.decimal(interval.high, places),
+        estimate=rounded(interval.estimate),
+        low=None if interval.low is None else rounded(interval.low),
+        high=None if interval.high is None else rounded(interval.high),
     )
 
 

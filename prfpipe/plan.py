@@ -28,7 +28,8 @@ LOOK_WEIGHTS = (0.1, 0.1, 0.2, 0.2, 0.4)
 MAX_INVOCATIONS = 150
 _TOOLS = ("prfpipe", "py-spy", "memray", "coverage", "pydantic", "prefect", "boto3")
 
-# effort: alpha, seconds for the primary scenario, the secondary ones together, and the baseline stage
+# effort: alpha; seconds for the primary scenario and each stratum, the others together, and the baseline stage;
+# invocations of the others
 EFFORTS: dict[Effort, tuple[float, float, float, float, int]] = {
     Effort.QUICK: (0.05, 60.0, 10.0, 10.0, 2),
     Effort.STANDARD: (0.01, 90.0, 60.0, 20.0, 3),
@@ -85,12 +86,15 @@ def make_rule(spec: LeverSpec, effort: Effort) -> DecisionRule:
         secondary_invocations=invocations,
         max_invocations=MAX_INVOCATIONS,
         tail_confidence=0.95,
+        must_hold=spec.strata,
+        non_inferiority_percent=spec.non_inferiority_percent,
     )
 
 
 def planned_scenarios(plan: Plan) -> tuple[Scenario, ...]:
-    """The scenarios that this effort measures, the primary one first."""
-    chosen = [item for item in plan.lever.scenarios if item.primary or item.from_effort.rank <= plan.effort.rank]
+    """The scenarios that this effort measures, the primary one first; it and the strata are at every effort."""
+    effort = plan.effort.rank
+    chosen = [item for item in plan.lever.scenarios if item.name in plan.sequential or item.from_effort.rank <= effort]
     return tuple(sorted(chosen, key=lambda item: not item.primary))
 
 

@@ -8,12 +8,11 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from prfpipe import figures, stats
+from prfpipe import figures, limits, looks, stats
 from prfpipe.clocks import unseen_savings
 from prfpipe.models import (
     ClaimWord,
     Estimate,
-    Guard,
     GuardResult,
     Invocation,
     Plan,
@@ -23,6 +22,8 @@ from prfpipe.models import (
     Reason,
     SampleSet,
     ScenarioResult,
+    Schedule,
+    StratumResult,
     TreeRecord,
     Verdict,
     VerdictWord,
@@ -51,12 +52,15 @@ def decide(
     """The verdict on a lever, from what was planned and what was recorded; nothing else enters."""
     results = scenario_results(plan, samples)
     primary = next((result for result in results if result.primary), None)
-    guards = tuple(_guard_result(guard, primary) for guard in plan.rule.guards)
+    guards = tuple(limits.guard_result(guard, primary) for guard in plan.rule.guards)
+    by_name = {result.scenario: result for result in results}
+    strata = tuple(limits.stratum_result(plan.rule, name, by_name.get(name)) for name in plan.rule.must_hold)
     findings = [
         *_proof_findings(proofs, tree),
-        *_output_findings(samples),
+        *_output_findings(samples.invocations),
         *_profile_findings(plan, profiles, primary),
         *(_effect_findings(plan, samples, primary, guards) if primary else [_nothing_measured(plan)]),
+        *(finding for item in strata for finding in _stratum_findings(plan, samples, item, by_name.get(item.scenario))),
     ]
     return Verdict(
         run_id=plan.run_id,
@@ -67,6 +71,7 @@ def decide(
         reasons=tuple(finding.reason for finding in sorted(findings, key=lambda finding: _WEIGHT[finding.kind])),
         guards=guards,
         scenarios=results,
+        strata=strata,
     )
 
 
@@ -95,89 +100,53 @@ def _supports(code: str, message: str) -> Finding:
 
 def scenario_results(plan: Plan, samples: SampleSet) -> tuple[ScenarioResult, ...]:
     """Figures of every scenario that has been measured, primary first as the plan orders them."""
-    results = []
-    for schedule in samples.schedules:
-        invocations = figures.counted(samples, schedule.scenario)
-        if not invocations:
-            continue
-        if schedule.scenario == plan.lever.primary.name:
-            looks, count = primary_looks(plan, invocations)
-        else:
-            looks, count = 1, figures.single_look(plan, len(invocations))[0]
-        confidence = float(1 - stats.exact(plan.rule.alpha))
-        results.append(
-            figures.scenario_result(plan, schedule, invocations, looks=looks, count=count, confidence=confidence)
-        )
-    return tuple(results)
+    found = (_scenario_result(plan, samples, schedule) for schedule in samples.schedules)
+    return tuple(result for result in found if result)
 
 
-def primary_looks(plan: Plan, invocations: Sequence[Invocation]) -> tuple[int, int]:
-    """How often the primary scenario has been looked at, and the critical count of the last look."""
-    sizes, released = looks(plan, invocations)
-    if not sizes or sizes[-1] < len(invocations):
-        return len(sizes), 0
-    return len(sizes), stats.critical_counts(sizes, stats.exact(plan.rule.alpha), released)[-1]
+def _scenario_result(plan: Plan, samples: SampleSet, schedule: Schedule) -> ScenarioResult | None:
+    invocations = figures.counted(samples, schedule.scenario)
+    if not invocations:
+        return None
+    taken, count = looks.taken(plan, schedule.scenario, invocations)
+    confidence = float(1 - stats.exact(plan.rule.alpha))
+    return figures.scenario_result(plan, schedule, invocations, looks=taken, count=count, confidence=confidence)
 
 
-def looks(plan: Plan, invocations: Sequence[Invocation]) -> tuple[list[int], list[Fraction]]:
-    """The looks that the plan allows up to now: invocations at each, and the share of alpha released by it.
+def is_enough(plan: Plan, samples: SampleSet, scenario: str) -> bool:
+    """Whether the primary scenario or a stratum can stop: it is decided, its outputs differ, or the cap is reached.
 
-    A look comes with the first invocation that ends after a planned share of the time; the last one also waits for
-    the smallest useful number of invocations. Under the null, time does not depend on which arm is which, so that
-    looks by time keep the test exact.
+    The samples of other scenarios do not matter.
     """
-    rule, sizes, released = plan.rule, [], []
-    pending = list(zip(rule.look_fractions, rule.look_weights, strict=True))
-    total = Fraction(0)
-    for n, invocation in enumerate(invocations, start=1):
-        before = len(pending)
-        while pending and _due(plan, n, invocation.elapsed_ns, pending[0][0], last=len(pending) == 1):
-            total += stats.exact(pending.pop(0)[1])
-        if len(pending) < before:
-            sizes.append(n)
-            released.append(total)
-    return sizes, released
-
-
-def _due(plan: Plan, n: int, elapsed_ns: int, fraction: float, *, last: bool) -> bool:
-    rule = plan.rule
-    if n >= rule.max_invocations:
-        return True
-    in_time = elapsed_ns >= stats.exact(fraction) * stats.exact(rule.seconds) * 1_000_000_000
-    return in_time and (not last or n >= rule.min_invocations)
-
-
-def primary_is_enough(plan: Plan, samples: SampleSet) -> bool:
-    """Whether the primary scenario can stop: the question is decided, outputs differ, or the cap is reached."""
-    invocations = figures.counted(samples, plan.lever.primary.name)
+    invocations = figures.counted(samples, scenario)
     if not invocations:
         return False
-    if list(_output_findings(samples)):
+    if list(_output_findings(invocations)):
         return True
-    sizes, _ = looks(plan, invocations)
-    if not sizes or sizes[-1] < len(invocations):
+    if not looks.is_due(plan, invocations):
         return False
-    return len(invocations) >= plan.rule.max_invocations or _capped(plan, invocations) or _decided(plan, samples)
+    return looks.at_cap(plan, invocations) or _decided(plan, samples, scenario)
 
 
-def _capped(plan: Plan, invocations: Sequence[Invocation]) -> bool:
-    last = invocations[-1]
-    return _due(plan, len(invocations), last.elapsed_ns, plan.rule.look_fractions[-1], last=True)
+def _decided(plan: Plan, samples: SampleSet, scenario: str) -> bool:
+    schedule = next(item for item in samples.schedules if item.scenario == scenario)
+    result = _scenario_result(plan, samples, schedule)
+    if result and result.primary:
+        return _gain_is_decided(plan, result)
+    return limits.stratum_result(plan.rule, scenario, result).state != "undecided"
 
 
-def _decided(plan: Plan, samples: SampleSet) -> bool:
-    primary = next(result for result in scenario_results(plan, samples) if result.primary)
+def _gain_is_decided(plan: Plan, primary: ScenarioResult) -> bool:
     threshold = 1 + stats.exact(plan.rule.min_gain_percent) / 100
     low, high = primary.speedup.low, primary.speedup.high
     if low is None or high is None:
         return False
     if stats.exact(high) < threshold:
         return True
-    guards = [_guard_result(guard, primary) for guard in plan.rule.guards]
-    if any(guard.state == "violated" for guard in guards):
+    states = {limits.guard_result(guard, primary).state for guard in plan.rule.guards}
+    if "violated" in states:
         return True
-    open_guard = any(guard.state == "undecided" for guard in guards)
-    return stats.exact(low) > threshold and not open_guard and _claim(plan, primary) != "undecided"
+    return stats.exact(low) > threshold and "undecided" not in states and _claim(plan, primary) != "undecided"
 
 
 # ---- rules ----------------------------------------------------------------------------------------------
@@ -204,8 +173,8 @@ def _proof_findings(proofs: Sequence[ProofRecord], tree: TreeRecord) -> Iterator
         )
 
 
-def _output_findings(samples: SampleSet) -> Iterator[Finding]:
-    for item in samples.invocations:
+def _output_findings(invocations: Sequence[Invocation]) -> Iterator[Finding]:
+    for item in invocations:
         if "candidate" not in item.arms:
             continue
         outputs = {arm: found.outputs for arm, found in item.arms.items()}
@@ -245,22 +214,25 @@ def _is_python(plan: Plan, variant: Literal["baseline", "candidate"]) -> bool:
 def _effect_findings(
     plan: Plan, samples: SampleSet, primary: ScenarioResult, guards: Sequence[GuardResult]
 ) -> Iterator[Finding]:
-    yield from _control_findings(primary)
+    yield from _bias_findings(primary)
+    yield from _noise_findings(primary)
     yield _speedup_finding(plan, primary)
     yield from _outside_clock_findings(samples, primary)
     for guard in guards:
         yield _guard_finding(guard)
 
 
-def _control_findings(primary: ScenarioResult) -> Iterator[Finding]:
+def _bias_findings(result: ScenarioResult) -> Iterator[Finding]:
+    control = result.control
+    if control.low is not None and control.high is not None and (control.low > 1 or control.high < 1):
+        text = f"two copies of the baseline differ: {interval_text(control)}; this run is biased"
+        yield _undecided("control-significant", _where(result) + text)
+
+
+def _noise_findings(primary: ScenarioResult) -> Iterator[Finding]:
     control, speedup = primary.control, primary.speedup
     if control.low is None or control.high is None or speedup.low is None:
         return
-    if control.low > 1 or control.high < 1:
-        yield _undecided(
-            "control-significant",
-            f"two copies of the baseline differ: {interval_text(control)}; this run is biased",
-        )
     floor = max(stats.exact(control.high), 1 / stats.exact(control.low))
     if 1 < stats.exact(speedup.low) <= floor:
         yield _undecided(
@@ -269,15 +241,16 @@ def _control_findings(primary: ScenarioResult) -> Iterator[Finding]:
         )
 
 
+def _where(result: ScenarioResult) -> str:
+    """What is said without a name is said of the primary scenario."""
+    return "" if result.primary else f"{result.scenario}: "
+
+
 def _speedup_finding(plan: Plan, primary: ScenarioResult) -> Finding:
     speedup, gain = primary.speedup, plan.rule.min_gain_percent
-    text = f"{primary.scenario}: {interval_text(speedup)} at {primary.confidence:.0%} confidence"
+    text = _effect_text(primary)
     if speedup.low is None or speedup.high is None:
-        return _undecided(
-            "too-few-invocations",
-            f"{text}: {primary.invocations} invocations; an interval needs {plan.rule.min_invocations}: "
-            "measure at a higher effort",
-        )
+        return _undecided("too-few-invocations", f"{text}: {_too_few(plan, primary)}")
     threshold = 1 + stats.exact(gain) / 100
     if stats.exact(speedup.low) > threshold:
         return _supports("faster", text)
@@ -291,41 +264,61 @@ def _speedup_finding(plan: Plan, primary: ScenarioResult) -> Finding:
     )
 
 
-def _outside_clock_findings(samples: SampleSet, primary: ScenarioResult) -> Iterator[Finding]:
-    if primary.speedup.low is None or primary.speedup.low <= 1:
+def _effect_text(result: ScenarioResult) -> str:
+    return f"{result.scenario}: {interval_text(result.speedup)} at {result.confidence:.0%} confidence"
+
+
+def _too_few(plan: Plan, result: ScenarioResult) -> str:
+    needed = plan.rule.min_invocations
+    return f"{result.invocations} invocations; an interval needs {needed}: measure at a higher effort"
+
+
+def _outside_clock_findings(samples: SampleSet, result: ScenarioResult) -> Iterator[Finding]:
+    if result.speedup.low is None or result.speedup.low <= 1:
         return
-    for code, message, certain in unseen_savings(figures.counted(samples, primary.scenario)):
-        yield _reject(code, message) if certain else _undecided(code, message)
+    for code, message, certain in unseen_savings(figures.counted(samples, result.scenario)):
+        text = _where(result) + message
+        yield _reject(code, text) if certain else _undecided(code, text)
 
 
-def _guard_result(guard: Guard, primary: ScenarioResult | None) -> GuardResult:
-    gain = primary.gains[guard.metric] if primary else None
-    limit = stats.exact(guard.max_regression_percent) / 100
-    floor = 1 - limit if guard.metric == "throughput" else 1 / (1 + limit)
-    state: Literal["holds", "violated", "undecided"] = "undecided"
-    worst = None
-    if gain and gain.low is not None and gain.high is not None:
-        if stats.exact(gain.low) >= floor:
-            state = "holds"
-        elif stats.exact(gain.high) < floor:
-            state = "violated"
-        worst = stats.decimal(stats.fixed(100 * (1 / max(stats.exact(gain.low), Fraction(1, 10**6)) - 1)), 3)
-    return GuardResult(
-        metric=guard.metric,
-        state=state,
-        max_regression_percent=guard.max_regression_percent,
-        worst_percent=worst,
-    )
+def _stratum_findings(
+    plan: Plan, samples: SampleSet, stratum: StratumResult, result: ScenarioResult | None
+) -> Iterator[Finding]:
+    if result is None:
+        yield _undecided("stratum-undecided", f"{stratum.scenario}: must hold, but has no samples that count")
+        return
+    yield _stratum_finding(plan, stratum, result)
+    if not result.primary:
+        yield from _bias_findings(result)
+        yield from _outside_clock_findings(samples, result)
+
+
+def _stratum_finding(plan: Plan, stratum: StratumResult, result: ScenarioResult) -> Finding:
+    text = f"{_effect_text(result)}, may be slower by {stratum.margin_percent:g} %"
+    if stratum.worst_percent is None:
+        return _undecided("stratum-undecided", f"{text}: {_too_few(plan, result)}")
+    if stratum.state == "violated":
+        return _reject("stratum-slower", f"{text}: it is slower by more than that")
+    text = f"{text}, worst case {_worst_text(stratum.margin_percent, stratum.worst_percent)}"
+    if stratum.state == "holds":
+        return _supports("stratum-holds", text)
+    resolved = f"this run could resolve {result.resolvable_percent:g} %"
+    return _undecided("stratum-undecided", f"{text}: {resolved}; measure at a higher effort")
 
 
 def _guard_finding(guard: GuardResult) -> Finding:
-    worst = "not known" if guard.worst_percent is None else f"{guard.worst_percent:+.1f} %"
-    text = f"{guard.metric}: may get worse by {guard.max_regression_percent:g} %, worst case {worst}"
+    limit, worst = guard.max_regression_percent, guard.worst_percent
+    shown = "not known" if worst is None else _worst_text(limit, worst)
+    text = f"{guard.metric}: may get worse by {limit:g} %, worst case {shown}"
     if guard.state == "violated":
         return _reject("guard-violated", text)
     if guard.state == "undecided":
         return _undecided("guard-undecided", f"{text}: measure at a higher effort")
     return _supports("guard-holds", text)
+
+
+def _worst_text(limit: float, worst: float) -> str:
+    return f"{worst:+.{limits.places_beside(limit, worst)}f} %"
 
 
 def _claim(plan: Plan, primary: ScenarioResult | None) -> ClaimWord:

@@ -152,7 +152,7 @@ def _plan(bundle: Bundle) -> str:
         lever.min_gain_percent,
         lever.expected_speedup,
         lever.guards,
-    ):
+    ) or (rule.must_hold, rule.non_inferiority_percent) != (lever.strata, lever.non_inferiority_percent):
         raise _refuse("its decision rule has other thresholds than its lever")
     return f"{plan.lever.id} at {plan.effort} effort, source {plan.source_digest[:12]}"
 

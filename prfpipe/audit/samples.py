@@ -1,6 +1,6 @@
 """What the plan says about samples: scenarios, arms, seeds, order in time, and when to stop."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -9,7 +9,7 @@ from prfpipe.audit.bundle import Bundle
 from prfpipe.digests import derive_seed
 from prfpipe.doctrine import Stage
 from prfpipe.figures import counted
-from prfpipe.models import Arm, Plan, SampleSet
+from prfpipe.models import Arm, Invocation, Plan, SampleSet, Schedule
 from prfpipe.plan import planned_scenarios
 
 MeasuringStage = Literal[Stage.BASELINE, Stage.REPROFILE]
@@ -65,18 +65,23 @@ def _schedules(bundle: Bundle) -> Iterator[str]:
 
 
 def _stopping(plan: Plan, samples: SampleSet) -> Iterator[str]:
-    primary = _only(samples, plan.lever.primary.name)
-    if not verdict.primary_is_enough(plan, primary):
-        yield "the primary scenario ends before the plan's rule allows it: invocations were dropped"
     for schedule in samples.schedules:
-        found = len(counted(samples, schedule.scenario))
-        asked = 0 if schedule.scenario == plan.lever.primary.name else plan.rule.secondary_invocations
-        if found < asked:
-            yield f"{schedule.scenario!a} has {found} invocations, the plan asks for {asked}"
+        name, found = schedule.scenario, counted(samples, schedule.scenario)
+        if name in plan.sequential:
+            yield from _stopping_by_rule(plan, schedule, found)
+        elif len(found) < plan.rule.secondary_invocations:
+            yield f"{name!a} has {len(found)} invocations, the plan asks for {plan.rule.secondary_invocations}"
 
 
-def _only(samples: SampleSet, scenario: str) -> SampleSet:
-    return SampleSet(
-        schedules=tuple(item for item in samples.schedules if item.scenario == scenario),
-        invocations=tuple(item for item in samples.invocations if item.scenario == scenario),
-    )
+def _stopping_by_rule(plan: Plan, schedule: Schedule, found: Sequence[Invocation]) -> Iterator[str]:
+    """The primary scenario and each stratum end when their own question is decided: not before, and not after."""
+    what = "the primary scenario" if schedule.scenario == plan.lever.primary.name else f"stratum {schedule.scenario!a}"
+
+    def is_enough(n: int) -> bool:
+        samples = SampleSet(schedules=(schedule,), invocations=tuple(found[:n]))
+        return verdict.is_enough(plan, samples, schedule.scenario)
+
+    if not is_enough(len(found)):
+        yield f"{what} ends before the plan's rule allows it: invocations were dropped"
+    if any(is_enough(n) for n in range(len(found))):
+        yield f"{what} goes on after the plan's rule ends it"

@@ -6,7 +6,7 @@ from pathlib import Path
 from prfpipe.audit import AuditReport, audit
 from prfpipe.cli.output import print_json, print_text
 
-_SIGNS = {"holds": "ok  ", "noted": "note", "fails": "FAIL", "skipped": "?   "}
+_SIGNS = {"holds": "ok  ", "noted": "note", "fails": "FAIL"}
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -36,8 +36,11 @@ def _audit(arguments: argparse.Namespace) -> AuditReport:
 
 
 def text(report: AuditReport) -> str:
-    """Every check on a line, then the result."""
-    lines = [f"{_SIGNS[check.result]}  {check.title}: {check.detail}" for check in report.checks]
+    """Every check that was reached on a line, how many were not, then the result."""
+    reached = [check for check in report.checks if check.result != "skipped"]
+    lines = [f"{_SIGNS[check.result]}  {check.title}: {check.detail}" for check in reached]
+    if later := len(report.checks) - len(reached):
+        lines.append(f"?     {later} more checks were not reached: what they rest on fails")
     word = "ACCEPTED" if report.accepted else "REFUSED"
     claim = f"verdict {report.verdict}, claim {report.claim}" if report.accepted else "nothing in it can be relied on"
     name = report.run_id or "this bundle"

@@ -30,7 +30,15 @@ from prfpipe.models.profiles import (
     ProfileRecord,
     Saving,
 )
-from prfpipe.models.proof import CaseResult, ConformanceResult, CoverageFile, LockstepResult, MutantResult, ProofRecord
+from prfpipe.models.proof import (
+    BadOutputResult,
+    CaseResult,
+    ConformanceResult,
+    CoverageFile,
+    LockstepResult,
+    MutantResult,
+    ProofRecord,
+)
 from prfpipe.models.results import (
     ArmSummary,
     BaselineResult,
@@ -40,6 +48,7 @@ from prfpipe.models.results import (
     GuardResult,
     Reason,
     ScenarioResult,
+    StratumResult,
     Verdict,
     VerdictWord,
 )
@@ -52,6 +61,7 @@ __all__ = [
     "Arm",
     "ArmSamples",
     "ArmSummary",
+    "BadOutputResult",
     "BaselineResult",
     "CaseResult",
     "Certified",
@@ -92,6 +102,7 @@ __all__ = [
     "ScenarioResult",
     "Schedule",
     "Sha256",
+    "StratumResult",
     "TreeRecord",
     "Variant",
     "Variants",

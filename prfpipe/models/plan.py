@@ -53,7 +53,8 @@ class DecisionRule(Record):
 
     `alpha` is the chance, over all looks together, that the primary effect's interval misses the truth;
     `look_fractions` are the shares of `seconds` at which the interval is looked at, `look_weights` the share of
-    `alpha` that each of these looks adds to what may have been spent by then.
+    `alpha` that each of these looks adds to what may have been spent by then. `must_hold`: the strata, each of which
+    may be slower by at most `non_inferiority_percent`.
     """
 
     alpha: float
@@ -69,6 +70,8 @@ class DecisionRule(Record):
     secondary_invocations: int
     max_invocations: int
     tail_confidence: float
+    must_hold: tuple[str, ...] = ()
+    non_inferiority_percent: Percent = 1.0
 
 
 class Plan(Record):
@@ -85,3 +88,9 @@ class Plan(Record):
     host: HostFingerprint
     noise: NoiseProbe
     provenance: Provenance
+
+    @property
+    def sequential(self) -> tuple[str, ...]:
+        """The scenarios that are measured until their own question is decided: the primary one and the strata."""
+        primary = self.lever.primary.name
+        return (primary, *(name for name in self.rule.must_hold if name != primary))

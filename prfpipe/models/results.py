@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from prfpipe.models.base import Record, RunId
 from prfpipe.models.lever import Effort, GuardMetric
 from prfpipe.models.samples import Arm
@@ -53,7 +55,8 @@ class ScenarioResult(Record):
     """Speed-ups are baseline / candidate: above 1 the candidate is better, for every metric.
 
     `speedup` is that of the per-invocation median latency; `gains` holds p95, p99, throughput, peak_rss and
-    cold_start in the same sense; `control` is the A/A ratio of the two copies of the baseline.
+    cold_start in the same sense; `control` is the A/A ratio of the two copies of the baseline. `must_hold`: it is a
+    stratum; left out of the bytes where it is not, so that they are those of levers from before there were strata.
     """
 
     scenario: str
@@ -66,6 +69,7 @@ class ScenarioResult(Record):
     control: Estimate
     resolvable_percent: float | None
     arms: dict[Arm, ArmSummary]
+    must_hold: bool = Field(default=False, exclude_if=lambda value: not value)
 
 
 class Reason(Record):
@@ -84,12 +88,24 @@ class GuardResult(Record):
     worst_percent: float | None
 
 
+class StratumResult(Record):
+    """A scenario that must hold. `worst_percent`: how much slower it may be at most, by its interval, if it has one."""
+
+    scenario: str
+    state: Literal["holds", "violated", "undecided"]
+    margin_percent: float
+    worst_percent: float | None
+
+
 VerdictWord = Literal["adopt", "reject", "undecided"]
 ClaimWord = Literal["met", "not-met", "undecided"]
 
 
 class Verdict(Record):
-    """The end of a run; `verdict.decide` makes it and the audit makes it again."""
+    """The end of a run; `verdict.decide` makes it and the audit makes it again.
+
+    `strata`: in the order of the plan's scenarios; left out of the bytes of a lever that has none.
+    """
 
     format: Literal["prfpipe/verdict/v1"] = "prfpipe/verdict/v1"
     run_id: RunId
@@ -100,3 +116,4 @@ class Verdict(Record):
     reasons: tuple[Reason, ...]
     guards: tuple[GuardResult, ...]
     scenarios: tuple[ScenarioResult, ...]
+    strata: tuple[StratumResult, ...] = Field(default=(), exclude_if=lambda value: not value)

@@ -32,7 +32,7 @@ from prfpipe.models import (
 from prfpipe.plan import make_rule
 from prfpipe.runlog import RunLog, Step
 from prfpipe.samples import SampleWriter, read_samples
-from prfpipe.verdict import decide, primary_is_enough
+from prfpipe.verdict import decide, is_enough
 from tests.support import records
 
 SPEEDUPS = {"incremental-1000": 7.4, "tenth-100": 6.1}
@@ -74,18 +74,18 @@ def invocation(the_plan: Plan, stage: Stage, scenario: str, index: int, arms: tu
 
 
 def invocations(the_plan: Plan, stage: Stage) -> Iterator[Invocation]:
-    """As the loop measures: three of each, but of the primary scenario until its rule says enough."""
+    """As the loop measures: three of each, but of the primary scenario and the strata until the rule says enough."""
     arms: tuple[Arm, ...] = ("baseline", "control") if stage is Stage.BASELINE else ("baseline", "control", "candidate")
     for schedule in schedules(the_plan):
         done: list[Invocation] = []
-        primary = schedule.scenario == the_plan.lever.primary.name and stage is Stage.REPROFILE
-        while not (_enough(the_plan, schedule, done) if primary else len(done) >= 3):
+        by_rule = schedule.scenario in the_plan.sequential and stage is Stage.REPROFILE
+        while not (_enough(the_plan, schedule, done) if by_rule else len(done) >= 3):
             done.append(invocation(the_plan, stage, schedule.scenario, len(done), arms))
             yield done[-1]
 
 
 def _enough(the_plan: Plan, schedule: Schedule, done: list[Invocation]) -> bool:
-    return primary_is_enough(the_plan, SampleSet(schedules=(schedule,), invocations=tuple(done)))
+    return is_enough(the_plan, SampleSet(schedules=(schedule,), invocations=tuple(done)), schedule.scenario)
 
 
 def proof(the_plan: Plan, stage: str) -> ProofRecord:

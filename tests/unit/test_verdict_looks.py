@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prfpipe import looks
 from prfpipe import verdict as rules
 from prfpipe.models import Plan, SampleSet, Verdict
 from prfpipe.plan import LOOK_FRACTIONS
-from tests.support.decisions import BASE_NS, SAMPLES, codes, decide, invocation, measured, plan, sample_set
+from tests.support.decisions import BASE_NS, PRIMARY, SAMPLES, codes, decide, invocation, measured, plan, sample_set
 
 # ---- what the verdict depends on ------------------------------------------------------------------------
 
@@ -53,13 +54,13 @@ def test_invocations_after_the_last_look_leave_the_question_open() -> None:
 
 
 def sizes(the_plan: Plan, samples: SampleSet) -> list[int]:
-    return rules.looks(the_plan, samples.invocations)[0]
+    return looks.allowed(the_plan, samples.invocations)[0]
 
 
 def enough_at(the_plan: Plan, samples: SampleSet) -> list[int]:
     """After how many invocations the primary scenario could stop."""
     done = samples.invocations
-    return [n for n in range(len(done) + 1) if rules.primary_is_enough(the_plan, sample_set(done[:n]))]
+    return [n for n in range(len(done) + 1) if rules.is_enough(the_plan, sample_set(done[:n]), PRIMARY)]
 
 
 def test_looks_come_with_the_first_invocation_after_each_share_of_the_time() -> None:
@@ -69,15 +70,15 @@ def test_looks_come_with_the_first_invocation_after_each_share_of_the_time() -> 
 
 def test_looks_that_fall_on_one_invocation_are_one_look_with_all_of_their_alpha() -> None:
     the_plan = plan()
-    found, released = rules.looks(the_plan, measured(the_plan, 2.5, n=6).invocations)
+    found, released = looks.allowed(the_plan, measured(the_plan, 2.5, n=6).invocations)
     assert found == [1, 2, 3, 5, 6]
     one_long = [invocation(0, 2.5, seconds=the_plan.rule.seconds * 0.5)]
-    assert rules.looks(the_plan, one_long)[1] == released[2:3]
+    assert looks.allowed(the_plan, one_long)[1] == released[2:3]
 
 
 def test_all_of_alpha_is_released_by_the_last_look() -> None:
     the_plan = plan()
-    assert rules.looks(the_plan, measured(the_plan, 2.5).invocations)[1][-1] == 1
+    assert looks.allowed(the_plan, measured(the_plan, 2.5).invocations)[1][-1] == 1
 
 
 def test_the_last_look_waits_for_the_smallest_useful_number_of_invocations() -> None:
@@ -136,4 +137,4 @@ def test_it_never_stops_between_looks(shift: int, speedup: float, noise: float, 
 
 
 def test_nothing_measured_is_never_enough() -> None:
-    assert not rules.primary_is_enough(plan(), sample_set([]))
+    assert not rules.is_enough(plan(), sample_set([]), PRIMARY)
