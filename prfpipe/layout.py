@@ -57,6 +57,7 @@ _PROOF_PARTS = {
     "conformance": "art-04-proof/conformance.json",
     "lockstep": "art-04-proof/lockstep.json",
     "edge_cases": "art-04-proof/edge_cases.json",
+    "mutants": "art-04-proof/mutants.json",
     "coverage": "art-04-proof/coverage.json",
     "self_test": "art-04-proof/oracle.json",
 }

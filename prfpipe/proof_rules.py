@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from prfpipe.models import CaseResult, CoverageFile, ProofRecord, Reason
 
-MIN_MUTANTS = 4
+MIN_KINDS = 4
 _MAX_REASONS = 5
 
 
@@ -12,7 +12,7 @@ def failures(record: ProofRecord) -> tuple[Reason, ...]:
     """Every reason why a proof does not hold, a few of each code at most; one that shows nothing does not.
 
     Codes: `empty-proof`, `conformance-failed`, `lockstep-difference`, `baseline-nondeterministic`,
-    `edge-case-wrong`, `coverage-missing`, `oracle-blind`, `oracle-untested`.
+    `edge-case-wrong`, `mutant-survives`, `coverage-missing`, `oracle-blind`, `oracle-untested`.
     """
     found: dict[str, list[str]] = {}
     for code, message in _all(record):
@@ -31,6 +31,11 @@ def _all(record: ProofRecord) -> Iterator[tuple[str, str]]:
     yield from _lockstep(record)
     yield from (
         ("edge-case-wrong", f"edge case `{case.name}`: {case.detail}") for case in record.edge_cases if not case.passed
+    )
+    yield from (
+        ("mutant-survives", f"mutant `{bug.mutant}` is not caught by `{bug.caught_by}`: {bug.detail}")
+        for bug in record.mutants
+        if not bug.caught
     )
     yield from (("coverage-missing", message) for message in _coverage(record))
     yield from _self_test(record)
@@ -90,18 +95,12 @@ def _missing(file: CoverageFile) -> Iterator[str]:
 
 
 def _self_test(record: ProofRecord) -> Iterator[tuple[str, str]]:
-    for mutant in record.self_test:
-        if mutant.tried and not mutant.caught:
-            yield (
-                "oracle-blind",
-                f"the oracle takes a wrong output ({mutant.mutant}) for the right one: {mutant.detail}",
-            )
-    tried = sum(mutant.tried > 0 for mutant in record.self_test)
-    if tried < MIN_MUTANTS:
-        yield (
-            "oracle-untested",
-            f"only {tried} kinds of wrong output could be shown to the oracle, not {MIN_MUTANTS}",
-        )
+    for bad in record.self_test:
+        if bad.tried and not bad.caught:
+            yield "oracle-blind", f"the oracle takes a wrong output ({bad.kind}) for the right one: {bad.detail}"
+    tried = sum(bad.tried > 0 for bad in record.self_test)
+    if tried < MIN_KINDS:
+        yield "oracle-untested", f"only {tried} kinds of wrong output could be shown to the oracle, not {MIN_KINDS}"
 
 
 def _spans(lines: tuple[int, ...]) -> str:

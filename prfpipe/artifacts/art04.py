@@ -5,7 +5,7 @@ from prfpipe.artifacts import format as fmt
 from prfpipe.artifacts.names import markdown
 from prfpipe.artifacts.provenance import heading_markdown
 from prfpipe.artifacts.tables import markdown_table
-from prfpipe.models import CaseResult, CoverageFile, MutantResult, Plan, ProofRecord
+from prfpipe.models import BadOutputResult, CaseResult, CoverageFile, MutantResult, Plan, ProofRecord
 
 _SHOWN_DETAILS = 50
 
@@ -35,6 +35,7 @@ def _record(title: str, record: ProofRecord) -> str:
             f"### Conformance\n\n{_conformance(record)}\n",
             f"### Lockstep: side by side on fresh generated operations\n\n{_lockstep(record)}\n",
             f"### Edge cases\n\n{_cases(record.edge_cases)}\n",
+            f"### Mutants: plausible bugs in the candidate's place\n\n{_mutants(record)}\n",
             f"### Edge-case coverage of the optimized path\n\n{_coverage(record)}\n",
             f"### Oracle self-test: known-bad outputs\n\n{_self_test(record)}\n",
         ]
@@ -71,6 +72,24 @@ def _cases(cases: tuple[CaseResult, ...]) -> str:
     return _table(("case", "operations", "result"), cells) + _failures(cases)
 
 
+def _mutants(record: ProofRecord) -> str:
+    if record.stage != "prove":
+        return "Not run in this stage."
+    cells = [
+        [markdown(item.mutant), markdown(item.caught_by), mutant_word(item), markdown(item.detail, 1000)]
+        for item in record.mutants
+    ]
+    return markdown_table(("mutant", "case", "result", "what showed"), cells) if cells else NO_MUTANTS
+
+
+NO_MUTANTS = "The lever declares none, so nothing shows that its cases would notice a bug."
+
+
+def mutant_word(item: MutantResult) -> str:
+    """Whether its case caught a mutant."""
+    return "caught" if item.caught else "SURVIVED"
+
+
 def _coverage(record: ProofRecord) -> str:
     if record.coverage is None:
         return markdown(record.coverage_reason, 1000) or "Not run in this stage."
@@ -102,17 +121,17 @@ def _self_test(record: ProofRecord) -> str:
     if not record.self_test:
         return "Not run in this stage."
     cells = [
-        [markdown(item.mutant), fmt.show_count(item.tried), self_test_word(item), markdown(item.detail, 1000)]
+        [markdown(item.kind), fmt.show_count(item.tried), self_test_word(item), markdown(item.detail, 1000)]
         for item in record.self_test
     ]
     return _table(("known-bad output", "tried", "result", "where"), cells)
 
 
-def self_test_word(item: MutantResult) -> str:
+def self_test_word(item: BadOutputResult) -> str:
     """Whether the oracle caught a kind of known-bad output."""
     if item.tried == 0:
         return "does not apply"
-    return "caught" if item.caught else "SURVIVED"
+    return "caught" if item.caught else "NOT NOTICED"
 
 
 def _tally(cases: tuple[CaseResult, ...]) -> list[str]:

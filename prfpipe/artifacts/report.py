@@ -119,9 +119,10 @@ def _helpers() -> dict[str, object]:
     shows = {name: getattr(fmt, name) for name in fmt.__dict__ if name.startswith("show")}
     shared = (
         derive.rows, derive.certified_line, derive.claim_word, derive.improvement, art04.covered,
-        art04.self_test_word, provenance.environment, provenance.commit, provenance.reproduce, data_uri,
+        art04.mutant_word, art04.self_test_word, provenance.environment, provenance.commit, provenance.reproduce,
+        data_uri,
     )  # fmt: skip
-    return {**units, **shows, **{function.__name__: function for function in shared}}
+    return {**units, **shows, "NO_MUTANTS": art04.NO_MUTANTS, **{function.__name__: function for function in shared}}
 
 
 def _finalize(value: object) -> object:

@@ -79,12 +79,14 @@ def _proof_line(proof: ProofRecord) -> str:
     cases = [case for result in proof.conformance for case in result.cases]
     cases += proof.edge_cases
     operations = sum(case.operations for case in cases) + sum(item.operations for item in proof.lockstep)
-    tried = [mutant for mutant in proof.self_test if mutant.tried]
+    tried = [bad for bad in proof.self_test if bad.tried]
     parts = [
         _count(len(cases), "case"),
         _count(operations, "operation"),
-        f"{sum(mutant.caught for mutant in tried)} of {_count(len(tried), 'kind')} of known-bad output caught",
+        f"{sum(bad.caught for bad in tried)} of {_count(len(tried), 'kind')} of known-bad output caught",
     ]
+    if proof.mutants:
+        parts.append(f"{sum(bug.caught for bug in proof.mutants)} of {_count(len(proof.mutants), 'mutant')} caught")
     against = failures(proof)
     return f"{', '.join(parts)}; {against[0].message if against else 'nothing differs'}"
 

@@ -46,12 +46,21 @@ class CoverageFile(Record):
 
 
 class MutantResult(Record):
-    """One kind of known-bad output that the oracle was shown `tried` times; `caught`: each time.
-
-    `detail` says where in which result it survived. A kind that applies to no result has `tried` 0.
-    """
+    """A plausible bug in the candidate's place: whether the case `caught_by` shows it, and how or why not."""
 
     mutant: str
+    caught_by: str
+    caught: bool
+    detail: str
+
+
+class BadOutputResult(Record):
+    """One kind of known-bad output that the oracle was shown `tried` times; `caught`: each time.
+
+    `detail` says where in which result it was taken for right. A kind that applies to no result has `tried` 0.
+    """
+
+    kind: str
     caught: bool
     tried: int
     detail: str = ""
@@ -71,4 +80,5 @@ class ProofRecord(Record):
     edge_cases: tuple[CaseResult, ...] = ()
     coverage: tuple[CoverageFile, ...] | None = None
     coverage_reason: str = ""
-    self_test: tuple[MutantResult, ...] = ()
+    mutants: tuple[MutantResult, ...] = ()
+    self_test: tuple[BadOutputResult, ...] = ()

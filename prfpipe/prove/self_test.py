@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from prfpipe.digests import canonical_json
-from prfpipe.models import MutantResult
-from prfpipe.prove.mutants import MUTANTS
+from prfpipe.models import BadOutputResult
+from prfpipe.prove.bad_outputs import BAD_OUTPUTS
 from prfpipe.prove.stand import Exhibit, Stand, digest_or_refusal
 from prfpipe.prove.text import plain
 from prfpipe.subject.process import Workload
@@ -12,15 +12,15 @@ from prfpipe.subject.process import Workload
 _MAX_EXHIBITS = 8
 
 
-def run(stand: Stand, workload: Workload) -> tuple[MutantResult, ...]:
-    """Every kind of mutant of a choice of the exhibits; caught: its canonical bytes are not the true ones.
+def run(stand: Stand, workload: Workload) -> tuple[BadOutputResult, ...]:
+    """Every kind of bad output made of a choice of exhibits; caught: its canonical bytes are not the true ones.
 
     An alteration that leaves the result as it was (the result before was the same) is not shown.
     """
     stand.progress("oracle self-test")
     exhibits = _choice(stand.exhibits)
     truths = [workload.digests([exhibit.result])[0] for exhibit in exhibits]
-    return tuple(_show(workload, kind, exhibits, truths) for kind in MUTANTS)
+    return tuple(_show(workload, kind, exhibits, truths) for kind in BAD_OUTPUTS)
 
 
 def _choice(exhibits: Sequence[Exhibit]) -> list[Exhibit]:
@@ -31,19 +31,19 @@ def _choice(exhibits: Sequence[Exhibit]) -> list[Exhibit]:
     return by_size[::-1][::step]
 
 
-def _show(workload: Workload, kind: str, exhibits: Sequence[Exhibit], truths: Sequence[str]) -> MutantResult:
+def _show(workload: Workload, kind: str, exhibits: Sequence[Exhibit], truths: Sequence[str]) -> BadOutputResult:
     tried, survived = 0, ""
     for exhibit, truth in zip(exhibits, truths, strict=True):
         for where, altered in _alterations(kind, exhibit):
             tried += 1
             if not survived and digest_or_refusal(workload, altered) == truth:
                 survived = f"altered at {plain(where)}, `{_excerpt(exhibit.result)}` still counts as the same result"
-    return MutantResult(mutant=kind, caught=tried > 0 and not survived, tried=tried, detail=survived)
+    return BadOutputResult(kind=kind, caught=tried > 0 and not survived, tried=tried, detail=survived)
 
 
 def _alterations(kind: str, exhibit: Exhibit) -> Iterator[tuple[str, object]]:
     unaltered = canonical_json(exhibit.result)
-    for where, altered in MUTANTS[kind](exhibit):
+    for where, altered in BAD_OUTPUTS[kind](exhibit):
         if canonical_json(altered) != unaltered:
             yield where, altered
 

@@ -125,14 +125,27 @@ class Lineup:
         self._all(lambda subject, workdir: subject.hello(self.params, workdir))
 
     def answer(self, operation: object) -> list[object]:
-        """Each side's result, in the order of the sides, in a world that is put right before."""
-        with naming(f"operation {self._answered}"):
-            self._prepare(operation)
-            answers = self._all(lambda subject, _: _one_result(subject, operation))
-        if self._answered < _EXHIBITS:
+        """Each side's result, in the order of the sides, in a world that is put right before.
+
+        Raises:
+            SubjectError: a side failed; of several the first.
+        """
+        answers = self.outcomes(operation)
+        for failure in answers:
+            if isinstance(failure, SubjectError):
+                raise failure
+        if self._answered <= _EXHIBITS:
             self.exhibits.append(Exhibit(operation, answers[0], self._previous))
-        self._answered, self._previous = self._answered + 1, (answers[0],)
+        self._previous = (answers[0],)
         return answers
+
+    def outcomes(self, operation: object) -> list[object]:
+        """Like `answer`, with a side's `SubjectError` in the place of a result."""
+        where = f"operation {self._answered}"
+        with naming(where):
+            self._prepare(operation)
+        self._answered += 1
+        return self._all(lambda subject, _: _one_outcome(subject, operation, where))
 
     def _prepare(self, operation: object) -> None:
         if self._answered:  # the first world was put right before the subjects started
@@ -152,6 +165,14 @@ class Lineup:
         # All first: a pipe must not be closed while a thread still waits on it.
         wait(asked)
         return [future.result() for future in asked]
+
+
+def _one_outcome(subject: Subject, operation: object, where: str) -> object:
+    try:
+        with naming(where):
+            return _one_result(subject, operation)
+    except SubjectError as error:
+        return error
 
 
 def _one_result(subject: Subject, operation: object) -> object:

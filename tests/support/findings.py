@@ -6,6 +6,7 @@ from prfpipe.digests import sha256_hex, sha256_tree
 from prfpipe.models import (
     AllocationProfile,
     AllocationSite,
+    BadOutputResult,
     CaseResult,
     ConformanceResult,
     CoverageFile,
@@ -42,6 +43,12 @@ def proof(stage: str = "prove", **changes: Any) -> ProofRecord:
                 case(name)
                 for name in ("same bytes at two paths", "mtime restored", "symlink loop", "truncated cache file")
             ),
+            "mutants": (
+                MutantResult(
+                    mutant="trusts_mtime", caught_by="mtime restored", caught=True,
+                    detail="operation 1: first difference at character 7: right has `fs`, mutant has `os`",
+                ),
+            ),
             "coverage": (
                 CoverageFile(
                     file="candidate.py", lines=142, branches=48, missing_lines=(88, 91),
@@ -49,7 +56,7 @@ def proof(stage: str = "prove", **changes: Any) -> ProofRecord:
                 ),
             ),
             "self_test": tuple(
-                MutantResult(mutant=name, caught=True, tried=12)
+                BadOutputResult(kind=name, caught=True, tried=12)
                 for name in ("empty", "stale", "echoed input", "off by one", "NaN", "reordered")
             ),
         }  # fmt: skip

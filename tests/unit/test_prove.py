@@ -32,7 +32,7 @@ def test_a_right_candidate_passes_with_every_part_on_record(tmp_path: Path) -> N
     }
     assert record.coverage is not None
     assert [(file.file, file.missing_lines) for file in record.coverage] == [("candidate.py", ())]
-    assert all(mutant.caught for mutant in record.self_test if mutant.tried)
+    assert all(bad.caught for bad in record.self_test if bad.tried)
     assert any("two words" in line for line in said)
     assert any("lockstep" in line for line in said)
 

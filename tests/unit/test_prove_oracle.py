@@ -22,20 +22,22 @@ from tests.support.proofs import codes, messages, proof_of, with_canonical, with
 def test_a_blind_oracle_is_found(tmp_path: Path, canonical: str, missed: set[str]) -> None:
     record = proof_of(write_lever(tmp_path / "lever", workload=with_canonical(canonical)))
     assert "oracle-blind" in codes(record)
-    assert missed <= {mutant.mutant for mutant in record.self_test if mutant.tried and not mutant.caught}
+    assert missed <= {bad.kind for bad in record.self_test if bad.tried and not bad.caught}
     assert "still counts as the same result" in messages(record, "oracle-blind")
 
 
-def test_a_kind_of_mutant_that_applies_nowhere_is_neither_caught_nor_missed(tmp_path: Path) -> None:
+def test_a_kind_of_bad_output_that_applies_nowhere_is_neither_caught_nor_missed(tmp_path: Path) -> None:
     record = proof_of(write_lever(tmp_path / "lever"))
-    [flipped] = [mutant for mutant in record.self_test if mutant.mutant == "flipped"]
+    [flipped] = [bad for bad in record.self_test if bad.kind == "flipped"]
     assert (flipped.tried, flipped.caught) == (0, False)
     assert "oracle-blind" not in codes(record)
 
 
 def test_an_oracle_that_was_shown_too_little_is_no_pass(tmp_path: Path) -> None:
     record = proof_of(write_lever(tmp_path / "lever"))
-    few = record.model_copy(update={"self_test": tuple(m for m in record.self_test if m.mutant in ("null", "stale"))})
+    few = record.model_copy(
+        update={"self_test": tuple(bad for bad in record.self_test if bad.kind in ("null", "stale"))}
+    )
     assert codes(few) == {"oracle-untested"}
 
 
