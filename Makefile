@@ -7,7 +7,7 @@ LEVER ?= LEV-01
 EFFORT ?= quick
 
 .DEFAULT_GOAL := help
-.PHONY: help setup evaluate test lint format calibrate lock clean
+.PHONY: help setup evaluate levers test lint format calibrate lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ $(READY): requirements.lock pyproject.toml
 # neighbours: their noise is accepted, and the plan and the report say so.
 evaluate: setup ## run a lever through the loop: LEVER=LEV-01 EFFORT=quick|standard|rigorous
 	@$(BIN)/prfpipe evaluate $(LEVER) --effort $(EFFORT) --accept-noise || case $$? in 1|3) ;; *) exit $$? ;; esac
+
+levers: setup ## evaluate every lever at standard effort and write docs/levers.md (about 40 minutes)
+	@$(BIN)/prfpipe evaluate all --effort standard --inline || case $$? in 1|3) ;; *) exit $$? ;; esac
+	$(BIN)/prfpipe results --effort standard --markdown > docs/levers.md.new && mv docs/levers.md.new docs/levers.md
 
 # What runs whole evaluations has the machine to itself: two at once would share the measuring core.
 WHOLE := tests/e2e tests/faults tests/flows
