@@ -5,7 +5,7 @@ digits, `_`, `.` and `-`, so that they mean the same in every file system and ev
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any, Literal, TypeVar
 
@@ -109,6 +109,27 @@ def decode(model: type[R], data: bytes, source: str) -> R:
         return model.model_validate_json(data)
     except ValidationError as error:
         raise BundleError(f"{source}: {first_problem(error)}", hint=_HINT) from error
+
+
+def line_of(record: Record) -> bytes:
+    """A record as one line of a journal, without its end: the only bytes that `read_line` takes for it."""
+    return canonical_json(record.model_dump(mode="json"))
+
+
+def read_line(parse: Callable[[bytes], R], line: bytes) -> R:
+    """The record that a line of a journal holds.
+
+    Raises:
+        ValueError: it holds none, or is spelt in another way; one line says what is wrong.
+    """
+    try:
+        record = parse(line)
+    except ValidationError as error:
+        raise ValueError(first_problem(error)) from error
+    # One comparison refuses duplicate keys, spaces, other spellings and what else readers let pass.
+    if line_of(record) != line:
+        raise ValueError("not in canonical form")
+    return record
 
 
 def first_problem(error: ValidationError) -> str:

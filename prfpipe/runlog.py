@@ -9,13 +9,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from prfpipe.bundle import RunFolder
-from prfpipe.digests import canonical_json, sha256_hex
+from prfpipe.digests import sha256_hex
 from prfpipe.doctrine import Stage
 from prfpipe.errors import BundleError, TamperError
-from prfpipe.layout import RUNLOG, SAMPLES, STATEMENT, first_problem
+from prfpipe.layout import RUNLOG, SAMPLES, STATEMENT, line_of, read_line
 from prfpipe.models import FileDigest, Record, Sha256
 from prfpipe.samples import free_interrupted_name, keep_interrupted
 
@@ -57,7 +57,7 @@ class RunLog:
         text = folder.read(RUNLOG) if folder.has(RUNLOG) else b""
         whole = text[: text.rfind(b"\n") + 1]
         self._steps = list(read_steps(whole, run_id))
-        self._last = sha256_hex(_line(self._steps[-1]) if self._steps else run_id.encode())
+        self._last = sha256_hex(line_of(self._steps[-1]) if self._steps else run_id.encode())
         self._file = None if folder.sealed else folder.append_to(RUNLOG)
         if self._file:
             self._file.cut(len(whole))
@@ -121,7 +121,7 @@ class RunLog:
             files=files,
             note=note,
         )
-        line = _line(step)
+        line = line_of(step)
         self._file.append(line)
         self._steps.append(step)
         self._last = sha256_hex(line)
@@ -167,15 +167,9 @@ def read_steps(text: bytes, run_id: str, source: str = RUNLOG) -> tuple[Step, ..
 
 def _read_line(line: bytes, number: int, source: str) -> Step:
     try:
-        step = Step.model_validate_json(line)
-        canonical = _line(step)
-    except ValidationError as error:
-        raise _problem(source, number, first_problem(error)) from error
+        return read_line(Step.model_validate_json, line)
     except ValueError as error:
         raise _problem(source, number, str(error)) from error
-    if canonical != line:
-        raise _problem(source, number, "not in canonical form")
-    return step
 
 
 def _step_problem(step: Step, before: list[Step]) -> str | None:
@@ -187,10 +181,6 @@ def _step_problem(step: Step, before: list[Step]) -> str | None:
     if twice := claims(before).keys() & step.files.keys():
         return f"{min(twice)} was left by an earlier stage already"
     return None
-
-
-def _line(step: Step) -> bytes:
-    return canonical_json(step.model_dump(mode="json"))
 
 
 def _problem(source: str, line: int, what: str) -> TamperError:

@@ -11,13 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from prfpipe.bundle import RunFolder
-from prfpipe.digests import canonical_json
 from prfpipe.doctrine import Stage
 from prfpipe.errors import BundleError, TamperError
-from prfpipe.layout import PARTIAL_SUFFIX, SAMPLES, first_problem, interrupted_samples
+from prfpipe.layout import PARTIAL_SUFFIX, SAMPLES, interrupted_samples, line_of, read_line
 from prfpipe.models import Invocation, Record, SampleSet, Schedule
 
 MAX_SAMPLE_BYTES = 256 * 1024 * 1024
@@ -53,7 +52,7 @@ class SampleWriter:
             raise BundleError(f"{self._name} is finished already", hint="A re-run makes a new run.")
         keep_interrupted(folder, self._stage)
         self._file = folder.append_to(self._name + PARTIAL_SUFFIX)
-        self._file.append(_dump(SampleHeader(stage=self._stage)))
+        self._file.append(line_of(SampleHeader(stage=self._stage)))
 
     def __enter__(self) -> Self:
         return self
@@ -65,7 +64,7 @@ class SampleWriter:
 
     def append(self, record: Schedule | Invocation) -> None:
         """Record a scenario's schedule or one invocation, durably. Raises `BundleError`."""
-        self._file.append(_dump(record))
+        self._file.append(line_of(record))
 
     def finish(self) -> Path:
         """Fix the set: write the compressed file (the same bytes for the same samples), drop the partial one.
@@ -93,7 +92,7 @@ def keep_interrupted(folder: RunFolder, stage: Stage) -> str | None:
     whole, _, torn = folder.read(partial).rpartition(b"\n")
     lines = whole.split(b"\n")[1:] if whole else []
     note = "interrupted" + (f"; {len(torn)} bytes of an unfinished last line cut" if torn else "")
-    header = _dump(SampleHeader(stage=stage, interrupted=note))
+    header = line_of(SampleHeader(stage=stage, interrupted=note))
     name = free_interrupted_name(folder, stage)
     folder.write(name, _compress(b"\n".join([header, *lines]) + b"\n"))
     folder.remove(partial)
@@ -128,10 +127,6 @@ def read_samples(data: bytes, source: str, stage: str | None = None) -> SampleSe
     return samples
 
 
-def _dump(record: Record) -> bytes:
-    return canonical_json(record.model_dump(mode="json"))
-
-
 def _compress(data: bytes) -> bytes:
     return gzip.compress(data, _LEVEL, mtime=0)
 
@@ -162,16 +157,9 @@ def _parse(text: bytes, source: str) -> tuple[SampleHeader, SampleSet]:
 
 def _read_line(line: bytes, number: int, source: str) -> SampleHeader | Schedule | Invocation:
     try:
-        record = _LINE.validate_json(line)
-        canonical = _dump(record)
-    except ValidationError as error:
-        raise _problem(source, number, first_problem(error)) from error
+        return read_line(_LINE.validate_json, line)
     except ValueError as error:
         raise _problem(source, number, str(error)) from error
-    # One comparison refuses duplicate keys, spaces, other spellings and what else readers let pass.
-    if canonical != line:
-        raise _problem(source, number, "not in canonical form")
-    return record
 
 
 def _in_order(records: Iterable[SampleHeader | Schedule | Invocation], source: str) -> SampleSet:
