@@ -64,8 +64,9 @@ def profiled(bundle: Bundle) -> str:
 
 
 def compatible(bundle: Bundle) -> str:
-    """INV-PRF-COMPAT: both proofs hold for every planned scenario, and are of the tree that was measured."""
+    """INV-PRF-COMPAT: both proofs hold for every planned scenario and mutant, and are of the tree that was measured."""
     wrong, planned = [], {item.name for item in planned_scenarios(bundle.plan)}
+    mutants = {item.name for item in bundle.plan.lever.mutants}
     for stage in ("prove", "verify"):
         proof = next((item for item in bundle.proofs if item.stage == stage), None)
         if proof is None or failures(proof):
@@ -74,6 +75,8 @@ def compatible(bundle: Bundle) -> str:
             wrong.append(f"stage {stage} is of another tree")
         elif missed := planned - {item.scenario for item in proof.lockstep if item.against == "candidate"}:
             wrong.append(f"stage {stage} compared nothing in {', '.join(sorted(missed))}")
+        elif stage == "prove" and (untried := mutants - {item.mutant for item in proof.mutants}):
+            wrong.append(f"stage prove did not try {', '.join(sorted(untried))}")
     _judge(bundle, wrong)
     return f"proven before and after, tree {bundle.tree.digest[:12]}"
 

@@ -1,9 +1,11 @@
-"""A quick look at a lever folder: do both variants start and answer the same?"""
+"""A quick look at a lever folder: do both variants start and answer the same, and do all cases exist?"""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from prfpipe.lever import Lever
 from prfpipe.models import Scenario
+from prfpipe.prove import conformance, mutants
 from prfpipe.subject.process import Subject, Workload
 from prfpipe.subject.variants import VariantName, subject_launch, workload_launch
 
@@ -19,6 +21,23 @@ def answer_once(lever: Lever, scratch: Path, *, timeout: float) -> dict[str, boo
     return {
         scenario.name: _agree(lever, scenario, scratch / scenario.name, timeout) for scenario in lever.spec.scenarios
     }
+
+
+def find_traps(lever: Lever, scratch: Path, *, timeout: float) -> dict[str, str]:
+    """The name of each mutant and of the case that must catch it; neither is run.
+
+    Raises:
+        LeverError: a mutant's case does not exist, or a conformance file is not a case.
+        SubjectError: the workload fails.
+    """
+    with (
+        TemporaryDirectory(dir=scratch) as home,
+        Workload(workload_launch(lever.spec, lever.root, Path(home), timeout=timeout)) as workload,
+    ):
+        workload.hello(lever.spec.primary.params)
+        traps = mutants.traps(lever.spec, workload.edge_cases(), conformance.load(lever.root))
+        workload.ask({"type": "close"}, "closed")
+    return {trap.mutant.name: trap.mutant.caught_by for trap in traps}
 
 
 def _agree(lever: Lever, scenario: Scenario, scratch: Path, timeout: float) -> bool:

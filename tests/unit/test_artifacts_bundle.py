@@ -10,7 +10,7 @@ from prfpipe.artifacts.art01 import baseline_report
 from prfpipe.artifacts.art03 import comparison
 from prfpipe.artifacts.art04 import proof_notes
 from prfpipe.artifacts.art05 import NOT_INSTRUMENTED, tail_notes
-from prfpipe.models import BaselineResult, Estimate, LockstepResult, Plan, SampleSet, Verdict
+from prfpipe.models import BaselineResult, Estimate, LockstepResult, MutantResult, Plan, SampleSet, Verdict
 from tests.support import records
 
 FEW = {"incremental-1000": 7.4, "full-10": 1.0}
@@ -122,6 +122,20 @@ def test_art04_names_the_case_that_failed(plan: Plan) -> None:
     assert "FAILED" in page
     assert "**touch only**: 3 != 4" in page
     assert "ended before the verify stage" in page
+
+
+def test_art04_shows_each_mutant_with_its_case_and_what_showed(plan: Plan) -> None:
+    survivor = MutantResult(mutant="stale", caught_by="touch | only", caught=False, detail="every result is right")
+    shown = records.proof("prove", mutants=(*records.proof("prove").mutants, survivor))
+    page = proof_notes(plan, shown, records.proof("verify"))[layout.PROOF_TEXT].decode()
+    assert "| trusts\\_mtime | mtime restored | caught | operation 1: first" in page
+    assert "| stale | touch \\| only | SURVIVED | every result is right |" in page
+    assert page.count("### Mutants") == 2
+
+
+def test_art04_says_that_a_lever_declares_no_mutant(plan: Plan) -> None:
+    page = proof_notes(plan, records.proof("prove", mutants=()), None)[layout.PROOF_TEXT].decode()
+    assert "declares none, so nothing shows" in page
 
 
 def test_art04_does_not_flood_the_page_with_differences(plan: Plan) -> None:

@@ -16,7 +16,7 @@ from prfpipe.bundle import read_tree
 from prfpipe.digests import sha256_tree
 from prfpipe.doctrine import Stage
 from prfpipe.errors import InputError, TamperError
-from prfpipe.models import CommandVariant, ProfileRecord, PythonVariant, Variants
+from prfpipe.models import CommandVariant, LeverMutant, ProfileRecord, PythonVariant, Variants
 from tests.support import bundles, findings, records
 
 Files = dict[str, bytes]
@@ -403,6 +403,14 @@ def test_a_proof_that_leaves_out_a_planned_scenario_is_no_proof(parts: bundles.P
         for proof in parts.proofs
     )
     report = built(replace(parts, proofs=proofs), tmp_path)
+    assert "INV-PRF-COMPAT" in failing(report)
+
+
+def test_a_proof_that_leaves_out_a_planned_mutant_is_no_proof(parts: bundles.Parts, tmp_path: Path) -> None:
+    mutant = LeverMutant(name="stale", python="mutants/stale.py", caught_by="mtime restored")
+    lever = parts.plan.lever.model_copy(update={"mutants": (mutant,)})
+    plan = parts.plan.model_copy(update={"lever": lever})
+    report = built(replace(parts, plan=plan), tmp_path)
     assert "INV-PRF-COMPAT" in failing(report)
 
 

@@ -217,6 +217,7 @@ def test_a_new_lever_folder_passes_the_check(home: Path, name: str, identity: st
         "lever": identity,
         "folder": str(home / name),
         "scenarios": {"words-2000": True, "words-20": True},
+        "mutants": {"splits_at_spaces": "white space only"},
     }
 
 
@@ -248,6 +249,15 @@ def test_a_variant_that_cannot_answer_fails_the_check_with_its_own_words(home: P
     assert (done.code, done.out) == (4, "")
     assert said in done.err
     assert "prfpipe: " in done.err
+
+
+def test_a_mutant_without_its_case_fails_the_check_and_the_nearest_name_is_given(home: Path) -> None:
+    mutants = {"bug": {"python": "bug.py", "caught_by": "No words"}}
+    write_lever(home / "lever", files={"bug.py": CANDIDATE}, mutants=mutants)
+    done = prfpipe("check", "lever")
+    assert done.code == 2
+    assert "mutant `bug` is to be caught by `No words`, but no edge case" in done.err
+    assert "the nearest is `no words`" in done.err
 
 
 def test_an_engine_that_is_not_installed_is_named_before_anything_starts(home: Path) -> None:
