@@ -5,7 +5,7 @@ in force. Whatever the variant does inside, every item sees the world as all ite
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,14 +69,15 @@ class Service(ABC):
 
     def change(self, event: Event) -> Answer:
         """Let an event happen; a refused one changes nothing."""
+        changes: dict[str, Callable[[Any], None]] = {
+            "load": self._load,
+            "policies": self._change_policies,
+            "entities": self._change_entities,
+            "grant": self._grant,
+            "revoke": self._revoke,
+        }
         try:
-            {
-                "load": self._load,
-                "policies": self._change_policies,
-                "entities": self._change_entities,
-                "grant": self._grant,
-                "revoke": self._revoke,
-            }[event.name](event.body)
+            changes[event.name](event.body)
         except ValueError as error:
             return {"refused": str(error)}
         self.epoch += 1
