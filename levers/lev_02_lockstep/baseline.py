@@ -52,7 +52,7 @@ def digest(line: bytes | None) -> Digest | None:
         return None
     try:
         text = dumped(canonical_value(wire.parse(line)))
-    except wire.Unreadable:
+    except wire.UnreadableError:
         return b"u", hashlib.sha256(line).digest()
     return b"v", hashlib.sha256(text).digest()
 
@@ -82,7 +82,7 @@ def finding(lines: Sequence[bytes | None], groups: Sequence[int], at: int) -> Fi
         return MISSING
     try:
         value = canonical_value(wire.parse(line))
-    except wire.Unreadable as reason:
+    except wire.UnreadableError as reason:
         return Finding("unreadable", Difference([], "", str(reason)))
     if reference is None:
         return EXTRA
@@ -95,7 +95,7 @@ def difference(reference: bytes, value: Any) -> Difference | None:
     """The first place where canonical forms differ; None where the reference cannot be read."""
     try:
         expected = canonical_value(wire.parse(reference))
-    except wire.Unreadable:
+    except wire.UnreadableError:
         return None
     at: list[int] = []
     while type(expected) is list and type(value) is list:

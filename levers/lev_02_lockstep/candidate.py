@@ -56,7 +56,9 @@ def first_difference(one: Any, other: Any) -> Difference:
     """Where the walk first finds another value, and both values there; the two must not be the same."""
     at: list[int] = []
     while type(one) is list and type(other) is list:
-        place = next(index for index in range(max(len(one), len(other))) if not same(item(one, index), item(other, index)))
+        place = next(
+            index for index in range(max(len(one), len(other))) if not same(item(one, index), item(other, index))
+        )
         at.append(place)
         one, other = item(one, place), item(other, place)
     return described(at, canonical(one), canonical(other))
@@ -83,7 +85,7 @@ class Reading:
         self.reason = ""
         try:
             self.value = wire.parse(line)
-        except wire.Unreadable as reason:
+        except wire.UnreadableError as reason:
             self.reason = str(reason)
 
     def is_same_as(self, other: "Reading") -> bool:

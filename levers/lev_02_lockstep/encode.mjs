@@ -16,13 +16,20 @@ export function encode(value) {
 
 function encodeAny(value, seen, depth) {
   switch (typeof value) {
-    case "string": return encodeString(value);
-    case "number": return encodeNumber(value);
-    case "undefined": return ["undefined"];
-    case "bigint": return ["bigint", String(value)];
-    case "symbol": return ["symbol", Symbol.keyFor(value) === undefined ? "local" : "shared", encodeAny(value.description)];
-    case "function": return ["function", encodeString(value.name), value.length];
-    case "boolean": return value;
+    case "string":
+      return encodeString(value);
+    case "number":
+      return encodeNumber(value);
+    case "undefined":
+      return ["undefined"];
+    case "bigint":
+      return ["bigint", String(value)];
+    case "symbol":
+      return ["symbol", Symbol.keyFor(value) === undefined ? "local" : "shared", encodeAny(value.description)];
+    case "function":
+      return ["function", encodeString(value.name), value.length];
+    case "boolean":
+      return value;
   }
   return value === null ? null : encodeObject(value, seen, depth);
 }

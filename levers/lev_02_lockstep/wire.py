@@ -21,10 +21,10 @@ _FRAME = re.compile(rb'\[(0|[1-9]\d{0,8}),"([\w.]+)",')
 _MINUS_ZERO = re.compile(rb"-0[],]")
 _NINES = bytes.maketrans(b"012345678", b"999999999")
 _TOO_LONG = b"9" * 19
-"""Digits of an integer that orjson may turn into a float, in a line whose digits all are nines: faster than a pattern."""
+"""An integer that orjson may turn into a float, in a line whose digits all are nines: faster than a pattern."""
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """A line that is not in the encoding; the message says why, in the same words for the same bytes."""
 
 
@@ -40,7 +40,7 @@ def family_of(line: bytes) -> str:
     """The call family of a line that has an ordinal."""
     found = _FRAME.match(line)
     if found is None:
-        raise Unreadable("not a line of a fixture")
+        raise UnreadableError("not a line of a fixture")
     return found[2].decode("ascii")
 
 
@@ -50,7 +50,7 @@ def control(line: bytes, word: str, parts: int) -> list[Any] | None:
         return None
     try:
         found: list[Any] = parse(line)
-    except Unreadable:
+    except UnreadableError:
         return None
     return found if found[0] == word and len(found) == parts else None
 
@@ -59,10 +59,10 @@ def parse(line: bytes) -> list[Any]:
     """The value of a line: `[ordinal, family, outcome]` and whatever the runtime has added.
 
     Raises:
-        Unreadable: the line is not in the encoding.
+        UnreadableError: the line is not in the encoding.
     """
     if b"{" in line:
-        raise Unreadable("an object, whose key order and duplicate keys are lost on reading")
+        raise UnreadableError("an object, whose key order and duplicate keys are lost on reading")
     if _TOO_LONG in line.translate(_NINES) or (b"-0" in line and _MINUS_ZERO.search(line) is not None):
         return _parse_exactly(line)
     try:
@@ -78,12 +78,12 @@ def _parse_exactly(line: bytes) -> list[Any]:
     """By the standard library, which keeps what orjson refuses (lone surrogates) or rounds (large integers)."""
     try:
         value: list[Any] = json.loads(line, parse_int=_integer, parse_float=_float, parse_constant=_refuse)
-    except Unreadable:
+    except UnreadableError:
         raise
     except RecursionError:
-        raise Unreadable("nested too deeply") from None
+        raise UnreadableError("nested too deeply") from None
     except ValueError:
-        raise Unreadable("not JSON") from None
+        raise UnreadableError("not JSON") from None
     _check_depth(value)
     return value
 
@@ -98,7 +98,7 @@ def _float(text: str) -> float:
 
 
 def _refuse(text: str) -> NoReturn:
-    raise Unreadable("a number that no double holds, or -0 without its tag")
+    raise UnreadableError("a number that no double holds, or -0 without its tag")
 
 
 def _check_depth(value: object) -> None:
@@ -107,4 +107,4 @@ def _check_depth(value: object) -> None:
         level = [item for each in level if type(each) is list for item in each]
         if not level:
             return
-    raise Unreadable("nested too deeply")
+    raise UnreadableError("nested too deeply")
