@@ -36,6 +36,7 @@ def _document(plan: Plan, verdict: Verdict) -> dict[str, object]:
         "expected_speedup": list(plan.lever.expected_speedup),
         "reasons": [reason.model_dump() for reason in verdict.reasons],
         "guards": [guard.model_dump() for guard in verdict.guards],
+        **({"strata": [stratum.model_dump() for stratum in verdict.strata]} if verdict.strata else {}),
         "scenarios": [_scenario(plan, result) for result in verdict.scenarios],
     }
 
@@ -132,7 +133,11 @@ EFFECTS_NOTE = (
 
 
 def guards_markdown(verdict: Verdict) -> str:
-    """The guards and how much of a regression the measurement leaves open."""
+    """The guards and then the strata, and how much of a regression the measurement leaves open."""
+    return "\n\n".join([_guards(verdict), *([_strata(verdict)] if verdict.strata else [])])
+
+
+def _guards(verdict: Verdict) -> str:
     if not verdict.guards:
         return "The lever declares no guards, or the run ended before they were looked at."
     cells = [
@@ -140,11 +145,28 @@ def guards_markdown(verdict: Verdict) -> str:
             guard.metric,
             guard.state,
             f"{guard.max_regression_percent:g} %",
-            fmt.NONE if guard.worst_percent is None else fmt.show_share(guard.worst_percent, signed=True),
+            fmt.show_worst(guard.worst_percent, guard.max_regression_percent),
         ]
         for guard in verdict.guards
     ]
     return markdown_table(("guard", "state", "may get worse by", "worst left open"), cells, text_columns=2)
+
+
+def _strata(verdict: Verdict) -> str:
+    cells = [
+        [
+            markdown(stratum.scenario),
+            stratum.state,
+            fmt.show_limit(stratum.margin_percent),
+            fmt.show_worst(stratum.worst_percent, stratum.margin_percent),
+        ]
+        for stratum in verdict.strata
+    ]
+    table = markdown_table(("stratum", "state", "may be slower by", "worst left open"), cells, text_columns=2)
+    return f"{table}\n\n{STRATA_NOTE}"
+
+
+STRATA_NOTE = "◆ stratum, a scenario that must hold: a gain elsewhere does not make up for a loss there."
 
 
 def _section(result: ScenarioResult) -> str:
@@ -165,5 +187,5 @@ def _section(result: ScenarioResult) -> str:
 
 
 def starred(result: ScenarioResult) -> str:
-    """The scenario's name for Markdown, with a star if it is the primary one."""
-    return f"{markdown(result.scenario)}{' ★' if result.primary else ''}"
+    """The scenario's name for Markdown, with a star if it is the primary one and a diamond if it is a stratum."""
+    return markdown(result.scenario) + " ★" * result.primary + " ◆" * result.must_hold

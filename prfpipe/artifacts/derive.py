@@ -1,13 +1,13 @@
 """What several artifacts say about the same records: metrics side by side, gains, claim, certified tail."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
 from prfpipe.artifacts import format as fmt
 from prfpipe.artifacts.names import clean
-from prfpipe.models import ArmSummary, Certified, Estimate, Plan, ScenarioResult, Verdict
+from prfpipe.models import ArmSummary, Certified, Estimate, GuardResult, Plan, ScenarioResult, StratumResult, Verdict
 from prfpipe.stats import exact
 
 Position = Literal["above", "inside", "below", "straddles", "unknown"]
@@ -91,17 +91,21 @@ def headline(verdict: Verdict) -> str:
     """Why, in one sentence: what was gained for `adopt`, else the first reason."""
     result = primary(verdict)
     if verdict.verdict == "adopt" and result:
-        held = sum(guard.state == "holds" for guard in verdict.guards)
-        guards = f"; {held} of {len(verdict.guards)} guards hold" if verdict.guards else ""
+        held = _held(verdict.guards, "guards") + _held(verdict.strata, "strata")
         return (
             f"{clean(result.scenario)} runs {fmt.show_point(result.speedup, fmt.RATIO)} as fast "
             f"({result.confidence * 100:g} % interval {fmt.show_interval(result.speedup, fmt.RATIO)}), "
-            f"with the same outputs{guards}{_slower_elsewhere(verdict)}."
+            f"with the same outputs{held}{_slower_elsewhere(verdict)}."
         )
     text = clean(verdict.reasons[0].message, 1000) if verdict.reasons else "No reason was recorded"
     # A reason that begins with a scenario or a metric keeps that name as it is written.
     named = text.partition(" ")[0].endswith(":")
     return f"{text[:1] if named else text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def _held(limits: Sequence[GuardResult | StratumResult], what: str) -> str:
+    held = sum(item.state == "holds" for item in limits)
+    return f"; {held} of {len(limits)} {what} hold" if limits else ""
 
 
 def _slower_elsewhere(verdict: Verdict) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from math import floor, log10
 
+from prfpipe.limits import places_beside
 from prfpipe.models import Estimate
 
 NONE = "–"
@@ -81,6 +82,11 @@ def show_limit(percent: float) -> str:
 def show_share(percent: float, *, signed: bool = False) -> str:
     """A share of time, to a tenth of a percent: `88.3 %`."""
     return _number(percent, 1, CHANGE if signed else PERCENT) + " %"
+
+
+def show_worst(percent: float | None, limit: float) -> str:
+    """A worst case as it is told beside its limit: `+5.04 %` beside `5 %`; a dash where there is no interval."""
+    return NONE if percent is None else f"{_number(percent, places_beside(limit, percent), CHANGE)} %"
 
 
 def show_seconds(seconds: float) -> str:

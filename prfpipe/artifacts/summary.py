@@ -104,6 +104,7 @@ def _effects(verdict: Verdict, expected: tuple[float, float] | None) -> str:
         "candidate p50",
         "speed-up",
         *(["expected", "claim"] if expected else []),
+        *(["must hold"] if verdict.strata else []),
     ]
     note = "* primary: the claim is about it"
     if expected:
@@ -118,4 +119,6 @@ def _row(result: ScenarioResult, verdict: Verdict, expected: tuple[float, float]
         fmt.show(result.arms["candidate"].p50_ns.estimate, fmt.DURATION),
         fmt.show_estimate(result.speedup, fmt.RATIO),
     ]
-    return [*cells, fmt.show_range(*expected), claim_word(result, verdict, expected)] if expected else cells
+    cells += [fmt.show_range(*expected), claim_word(result, verdict, expected)] if expected else []
+    states = {stratum.scenario: stratum.state for stratum in verdict.strata}
+    return [*cells, *([states.get(result.scenario, fmt.NONE)] if states else [])]

@@ -148,6 +148,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
         "claim": verdict.claim,
         "reasons": [reason.model_dump() for reason in verdict.reasons],
         "guards": [guard.model_dump() for guard in verdict.guards],
+        "strata": [stratum.model_dump() for stratum in verdict.strata],
         "bundle": outcome.bundle,
         "report": str(outcome.report),
         "scenarios": {result.scenario: _scenario(result) for result in verdict.scenarios},
@@ -160,6 +161,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
 def _scenario(result: ScenarioResult) -> dict[str, Any]:
     return {
         "primary": result.primary,
+        "must_hold": result.must_hold,
         "invocations": result.invocations,
         "confidence": result.confidence,
         "speedup": result.speedup.model_dump(),

@@ -11,7 +11,7 @@ from prfpipe.errors import BundleError
 from prfpipe.loop.closing import verdict_of
 from prfpipe.loop.context import RunContext
 from prfpipe.loop.measuring import samples_of
-from prfpipe.models import Arm, ArmSummary, CpuProfile, Estimate, ProofRecord
+from prfpipe.models import Arm, ArmSummary, CpuProfile, Estimate, ProofRecord, ScenarioResult
 from prfpipe.plan import planned_scenarios
 from prfpipe.proof_rules import failures
 from prfpipe.verdict import scenario_results
@@ -110,8 +110,13 @@ def _reprofile(context: RunContext) -> str:
     invocations = sum(result.invocations for result in results)
     return (
         f"{_count(invocations, 'invocation')}; {primary.scenario} p50 {_p50s(primary.arms)}: "
-        f"speed-up {_ratio(primary.speedup)}, A/A control {_ratio(primary.control)}"
+        f"speed-up {_ratio(primary.speedup)}, A/A control {_ratio(primary.control)}{_strata(results)}"
     )
+
+
+def _strata(results: Iterable[ScenarioResult]) -> str:
+    shown = [f"{item.scenario} {_ratio(item.speedup)}" for item in results if item.must_hold and not item.primary]
+    return f"; strata: {', '.join(shown)}" if shown else ""
 
 
 def _p50s(arms: Mapping[Arm, ArmSummary]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from prfpipe.digests import sha256_hex
+from prfpipe.limits import stratum_result
 from prfpipe.models import (
     ARMS,
     Arm,
@@ -129,6 +130,7 @@ def verdict(
     claim: ClaimWord = "met",
     **changes: Any,
 ) -> Verdict:
+    found = {result.scenario: result for result in scenario_results(the_plan, sample_set)}
     values: dict[str, Any] = {
         "run_id": the_plan.run_id,
         "lever": the_plan.lever.id,
@@ -137,6 +139,7 @@ def verdict(
         "claim": claim,
         "reasons": REASONS[word],
         "guards": guard_results(the_plan, word),
-        "scenarios": scenario_results(the_plan, sample_set),
+        "scenarios": tuple(found.values()),
+        "strata": tuple(stratum_result(the_plan.rule, name, found.get(name)) for name in the_plan.rule.must_hold),
     }
     return Verdict(**{**values, **changes})

@@ -78,6 +78,8 @@ def rule(spec: LeverSpec, **changes: Any) -> DecisionRule:
         "secondary_invocations": 6,
         "max_invocations": 60,
         "tail_confidence": 0.95,
+        "must_hold": spec.strata,
+        "non_inferiority_percent": spec.non_inferiority_percent,
     }
     return DecisionRule(**{**values, **changes})
 
