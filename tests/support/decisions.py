@@ -30,11 +30,15 @@ BASE_NS = 1_000_000
 Shape = Mapping[str, Any]
 
 
-def plan(*guards: tuple[GuardMetric, float], effort: Effort = Effort.QUICK, **rule: Any) -> Plan:
+def plan(
+    *guards: tuple[GuardMetric, float], effort: Effort = Effort.QUICK, lever: Mapping[str, Any] | None = None,
+    **rule: Any,
+) -> Plan:  # fmt: skip
     spec = plans.lever(
         {PRIMARY: 1.0},
         expected_speedup=(2.0, 3.0),
         guards=tuple(Guard(metric=metric, max_regression_percent=limit) for metric, limit in guards),
+        **(lever or {}),
     )
     return plans.plan(spec, effort=effort, rule=make_rule(spec, effort).model_copy(update=rule))
 
@@ -85,6 +89,23 @@ def measured(the_plan: Plan, speedup: float, *, n: int = 20, **changes: Any) -> 
     """`n` invocations that together take the rule's time."""
     seconds = the_plan.rule.seconds / n
     return sample_set([invocation(i, speedup, seconds=seconds, **changes) for i in range(n)])
+
+
+def renamed(samples: SampleSet, scenario: str) -> SampleSet:
+    """The same samples, as if of another scenario."""
+    of_it = {"scenario": scenario}
+    return SampleSet(
+        schedules=tuple(item.model_copy(update=of_it) for item in samples.schedules),
+        invocations=tuple(item.model_copy(update=of_it) for item in samples.invocations),
+    )
+
+
+def together(*sets: SampleSet) -> SampleSet:
+    """Samples of several scenarios, as one run measures them."""
+    return SampleSet(
+        schedules=tuple(item for each in sets for item in each.schedules),
+        invocations=tuple(item for each in sets for item in each.invocations),
+    )
 
 
 def tree(the_plan: Plan, **changes: Any) -> TreeRecord:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prfpipe import figures, stats
+from prfpipe.artifacts import derive
 from prfpipe.models import ArmSamples, Invocation, SampleSet, ScenarioResult
-from tests.support.decisions import PRIMARY, arm, invocation, measured, plan, sample_set
+from tests.support.decisions import PRIMARY, arm, decide, invocation, measured, plan, sample_set
 
 ALL = Fraction(1)
 
@@ -54,6 +55,19 @@ def test_a_gain_is_before_through_after_so_that_above_one_the_candidate_is_bette
     assert found.gains["throughput"].estimate == 4.0
     assert found.control.estimate == 1.0
     assert found.resolvable_percent == 0.0
+
+
+def test_a_gain_too_small_for_six_decimals_stays_positive_since_others_divide_by_it() -> None:
+    ten_million_times_slower = measured(plan(), 1e-7, noise=0.0)
+    found = result(ten_million_times_slower)
+    assert (found.speedup.low, found.speedup.estimate, found.speedup.high) == (1e-6, 1e-6, 1e-6)
+    assert derive.improvement(found.speedup).estimate == pytest.approx(-1e8, rel=1e-3)
+    assert decide(plan(("p99", 5.0)), ten_million_times_slower).verdict == "reject"
+
+
+def test_two_copies_of_the_baseline_may_differ_by_any_factor_without_a_division_by_zero() -> None:
+    the_plan = plan()
+    assert decide(the_plan, measured(the_plan, 2.5, control=1e-8)).verdict == "undecided"
 
 
 def test_latencies_and_throughput_are_those_of_an_operation_not_of_a_group() -> None:

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prfpipe.digests import sha256_hex
+from prfpipe.limits import places_beside
 from prfpipe.models import CommandVariant, Effort, GuardMetric, ProfileRecord, SampleSet, Variants
 from tests.support import bundles, findings
 from tests.support.decisions import Shape, codes, decide, invocation, measured, plan, profiles, sample_set, tree
@@ -157,6 +158,22 @@ def test_the_worst_case_of_a_guard_is_the_far_end_of_its_interval() -> None:
     the_plan = plan(("peak_rss", 25.0))
     [guard] = decide(the_plan, measured(the_plan, 2.5, shapes={"candidate": {"peak_rss": 1.25}})).guards
     assert (guard.state, guard.worst_percent) == ("holds", 25.0)
+
+
+@pytest.mark.parametrize(("slow", "state"), [(17.0, "holds"), (17.45, "violated")])
+def test_the_worst_case_of_throughput_is_told_on_the_scale_of_its_limit(slow: float, state: str) -> None:
+    # Ten samples of the candidate take as long as 10.4 and 10.58 of the baseline: throughput falls by 3.8 and 5.5 %.
+    the_plan = plan(("throughput", 5.0))
+    found = decide(the_plan, measured(the_plan, 2.5, noise=0.0, shapes={"candidate": {"slow": slow}}))
+    [guard] = found.guards
+    assert guard.worst_percent is not None
+    assert guard.worst_percent == pytest.approx(100 * (1 - 25 / (9 + slow)), abs=0.001)
+    assert (guard.state, guard.worst_percent > 5.0) == (state, state == "violated")
+
+
+@pytest.mark.parametrize(("worst", "places"), [(4.2, 1), (-85.1, 1), (5.04, 2), (5.004, 3), (4.96, 1), (5.0, 1)])
+def test_a_worst_case_is_never_rounded_onto_the_other_side_of_its_limit(worst: float, places: int) -> None:
+    assert places_beside(5.0, worst) == places
 
 
 def test_an_equal_median_with_a_worse_tail_is_rejected() -> None:
