@@ -1,7 +1,8 @@
 """One decision at a time, as a careful service makes it.
 
-The policy set is parsed once and kept; a grant links a template of it, without parsing. Each decision gets only the
-entities that it can look at, whose text is at hand. No text is encoded or parsed that could be kept.
+The policy set is parsed once and kept; a grant links a template of it, without parsing. Each decision gets the few
+entities that it can look at, as a service does that fetches them for each request and so has no copy of all of them to
+keep in step. Their text and what belongs together is remembered until an entity changes.
 """
 
 from collections.abc import Mapping, Sequence
