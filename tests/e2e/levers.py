@@ -137,6 +137,18 @@ def worse_tail(_: Path) -> dict[str, Any]:
     }
 
 
+def slower_on_a_stratum(_: Path) -> dict[str, Any]:
+    """Faster on long texts, and about twice as slow on short ones; no line or branch of its own tells them apart."""
+    answered, words = "        self.answered = 0\n", '        words = operation["words"]\n'
+    extra = '        self.extra = 300 * (params["words"] < 100)\n'
+    candidate = CANDIDATE.replace(answered, answered + extra).replace(words, f"{words}        sum(range(self.extra))\n")
+    return {
+        "candidate": candidate,
+        "scenarios": {"small": {"primary": True, "params": {"words": 400}}, "tiny": {"params": {"words": 20}}},
+        "must_hold": "all",
+    }
+
+
 def costly(_: Path) -> dict[str, Any]:
     """Faster, with ten times the memory and a start that takes much longer."""
     spend = "        self.table = bytearray(b'x') * 120_000_000\n        time.sleep(0.05)\n"

@@ -159,6 +159,16 @@ def test_ten_times_the_memory_and_a_slow_start_are_too_high_a_price(evaluated: E
     }
 
 
+def test_a_gain_on_the_primary_scenario_does_not_hide_a_loss_on_a_stratum(evaluated: Evaluated) -> None:
+    done = evaluated("slower_on_a_stratum")
+    assert done.code == 1, done.err
+    assert done.reason("stratum-slower").startswith("tiny: ")
+    assert done.document["scenarios"]["small"]["speedup"]["low"] > 1
+    assert {item["scenario"]: item["state"] for item in done.document["strata"]} == {"small": "holds", "tiny": "violated"}
+    audited = prfpipe(done.home, "audit", str(done.bundle), "--json")
+    assert (audited.code, audited.document["verdict"]) == (0, "reject"), audited.out
+
+
 # ---- candidates that fail --------------------------------------------------------------------------------
 
 
