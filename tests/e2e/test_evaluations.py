@@ -164,7 +164,10 @@ def test_a_gain_on_the_primary_scenario_does_not_hide_a_loss_on_a_stratum(evalua
     assert done.code == 1, done.err
     assert done.reason("stratum-slower").startswith("tiny: ")
     assert done.document["scenarios"]["small"]["speedup"]["low"] > 1
-    assert {item["scenario"]: item["state"] for item in done.document["strata"]} == {"small": "holds", "tiny": "violated"}
+    assert {item["scenario"]: item["state"] for item in done.document["strata"]} == {
+        "small": "holds",
+        "tiny": "violated",
+    }
     audited = prfpipe(done.home, "audit", str(done.bundle), "--json")
     assert (audited.code, audited.document["verdict"]) == (0, "reject"), audited.out
 
