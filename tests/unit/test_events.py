@@ -76,6 +76,13 @@ def test_a_p99_guard_that_is_not_violated_is_no_event(plan: Plan, state: str) ->
     assert "PRF-004" not in codes(events_for(plan, verdict(plan, guards=(guard("p99", state),)), {}, TIME))
 
 
+def test_a_p99_guard_that_stays_undecided_leaves_the_evidence_compliant(plan: Plan) -> None:
+    assert codes(events_for(plan, verdict(plan, guards=(guard("p99", "undecided"),)), {}, TIME)) == [
+        "PRF-001",
+        "PRF-003",
+    ]
+
+
 def test_another_violated_guard_is_not_a_p99_event(plan: Plan) -> None:
     assert "PRF-004" not in codes(events_for(plan, verdict(plan, guards=(guard("peak_rss", "violated"),)), {}, TIME))
 

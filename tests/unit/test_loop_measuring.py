@@ -10,19 +10,22 @@ from prfpipe.doctrine import Stage
 from prfpipe.lever import Lever
 from prfpipe.loop import measuring
 from prfpipe.loop.context import RunContext
+from prfpipe.loop.summary import stage_summary
 from prfpipe.measure import Bench
 from prfpipe.models import ARMS, Invocation, Plan, SampleSet, Scenario, Schedule
 from prfpipe.settings import Settings
 from tests.support import bundles, records
 
 PRIMARY, OTHER = bundles.SPEEDUPS
+OTHER_RUN = "20261123T081500Z-lev-01-00000000"
 
 
 class Told:
-    """Keeps what is said: text, share done, seconds left."""
+    """Keeps what is said (text, share done, seconds left), and the line about the finished stage."""
 
     def __init__(self) -> None:
         self.said: list[tuple[str, float, float]] = []
+        self.summary = ""
 
     def say(self, text: str, *, done: float | None = None, remaining: float | None = None) -> None:
         assert done is not None
@@ -59,7 +62,10 @@ def reprofile(tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch) -> Ca
         with RunFolder.create(tmp_path / "runs", the_plan.run_id) as folder:
             bundles.stages(bundles.Parts.of(the_plan))[Stage.BASELINE](folder)
             lever = Lever(the_plan.lever, tmp_path)
-            return measuring.measure_both(RunContext(lever, the_plan, folder, tmp_path / "scratch", Settings(), told))
+            context = RunContext(lever, the_plan, folder, tmp_path / "scratch", Settings(), told)
+            samples = measuring.measure_both(context)
+            told.summary = stage_summary(context, Stage.REPROFILE)
+            return samples
 
     return perform
 
@@ -79,6 +85,13 @@ def test_a_stratum_is_measured_until_its_own_question_is_decided(reprofile: Call
     found = counts(reprofile(bundles.plan(lever=lever)))
     # The second look, at a fifth of 60 s, is the first with an interval; the gain's own question ends there too.
     assert found == {PRIMARY: 8, OTHER: 8}
+
+
+def test_the_line_about_the_stage_names_the_strata(reprofile: Callable[[Plan], SampleSet], told: Told) -> None:
+    reprofile(bundles.plan())
+    assert "strata" not in told.summary
+    reprofile(bundles.plan(run_id=OTHER_RUN, lever=records.lever(bundles.SPEEDUPS, guards=(), must_hold="all")))
+    assert f"; strata: {OTHER} 6." in told.summary
 
 
 def test_a_stratum_takes_nothing_from_the_time_of_the_others(reprofile: Callable[[Plan], SampleSet]) -> None:
