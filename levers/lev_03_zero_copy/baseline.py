@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from host import ALIGNMENT, HEADER, OUTSIDE, REPLY_AT, Host, Refused, call_of, refusal
+from host import ALIGNMENT, HEADER, HEADER_BYTES, OUTSIDE, REPLY_AT, Host, Refused, call_of, refusal
 from runtime import Runtime
 
 TAKE = {1: "subarray", 2: "slice"}
@@ -38,7 +38,9 @@ class Subject:
 
     def __init__(self, params: Mapping[str, Any], workdir: Path) -> None:
         take = TAKE[params.get("copies", 2)]
-        connect = CONNECT.format(header=HEADER.size, alignment=ALIGNMENT, outside=OUTSIDE, take=take, reply_at=REPLY_AT)
+        connect = CONNECT.format(
+            header=HEADER_BYTES, alignment=ALIGNMENT, outside=OUTSIDE, take=take, reply_at=REPLY_AT
+        )
         self._host = Host()
         self._runtime = Runtime(params, self._host, connect, self._receive)
 
@@ -59,7 +61,7 @@ class Subject:
     def _answer(self, message: bytes) -> int | bytearray:
         call = call_of(HEADER.unpack_from(message))
         function = self._host.admit(call, len(message))
-        with memoryview(message)[HEADER.size :] as payload:
+        with memoryview(message)[HEADER_BYTES:] as payload:
             answer = function(call, payload)
         if isinstance(answer, int):
             return answer

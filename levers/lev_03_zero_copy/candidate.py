@@ -11,7 +11,20 @@ from pathlib import Path
 from pickle import PickleBuffer
 from typing import Any
 
-from host import ALIGNMENT, HEADER, MEMORY_BYTES, OUTSIDE, Answer, Call, Function, Host, Refused, call_of, refusal
+from host import (
+    ALIGNMENT,
+    HEADER,
+    HEADER_BYTES,
+    MEMORY_BYTES,
+    OUTSIDE,
+    Answer,
+    Call,
+    Function,
+    Host,
+    Refused,
+    call_of,
+    refusal,
+)
 from runtime import Runtime
 
 # Numbers only: pythonmonkey fails on a symbol and then, once more, on the call after it.
@@ -48,7 +61,7 @@ class Subject:
     def _answer(self, start: int, stop: int) -> int:
         call = call_of(HEADER.unpack_from(self._readable, start))
         function = self._host.admit(call, stop - start)
-        answer = self._lend(function, call, start + HEADER.size, stop)
+        answer = self._lend(function, call, start + HEADER_BYTES, stop)
         return answer if isinstance(answer, int) else self._deliver(call, answer)
 
     def _lend(self, function: Function, call: Call, start: int, stop: int) -> Answer:
@@ -81,7 +94,7 @@ def place(offset: float, length: float) -> tuple[int, int]:
     Raises:
         Refused: no message can be there: not whole numbers, unaligned, outside of memory, too short.
     """
-    whole = offset.is_integer() and length.is_integer()
-    if not whole or offset < 0 or offset % ALIGNMENT or length < HEADER.size or offset + length > MEMORY_BYTES:
+    # A remainder is also what fractions, NaN (which is true) and infinities leave.
+    if offset % ALIGNMENT or length % 1 or length < HEADER_BYTES or not 0 <= offset <= MEMORY_BYTES - length:
         raise Refused(OUTSIDE)
     return int(offset), int(offset + length)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import misbehaving
 
 HEADER = struct.Struct("<QIIII")
+HEADER_BYTES = HEADER.size
 REPLY_AT = 16
 """Where in a header the place of the reply stands."""
 
@@ -91,7 +92,7 @@ class Host:
         function = self._granted.get(grant)
         if function is None:
             raise Refused("no host function was granted under this number")
-        if size != length - HEADER.size:
+        if size != length - HEADER_BYTES:
             raise Refused("the header's size is not the message's")
         if reply_at + reply_room > MEMORY_BYTES:
             raise Refused("the reply would lie outside of guest memory")
