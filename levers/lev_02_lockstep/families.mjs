@@ -32,10 +32,10 @@ const failing = (task) => {
   }
 };
 
-// With its message, which names the path that was asked for.
+// With its message, which names the path that was asked for. What succeeds depends on the machine: only its type.
 const worded = (task) => {
-  const error = failing(task);
-  return [error, error?.message];
+  const found = failing(task);
+  return found instanceof Error ? [found, found.message] : typeof found;
 };
 
 export const FAMILIES = {
