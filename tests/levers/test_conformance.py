@@ -41,7 +41,7 @@ from tests.support.lever_folders import (
 
 FOLDERS = sorted(path.parent for path in (ROOT / "levers").glob("*/lever.yaml"))
 EXTRAS: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-OPERATIONS = 40
+OPERATIONS = 20
 
 
 @pytest.fixture(scope="module", params=FOLDERS, ids=lambda folder: folder.name)

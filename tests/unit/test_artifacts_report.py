@@ -91,7 +91,7 @@ def test_every_part_is_there(page: Page) -> None:
     assert linked <= ids
     for text in (
         "expected 5–10×", "A/A control", "Where the saved time was", "analyse_module", "Amdahl",
-        "Oracle self-test", "off by one", "prfpipe audit bundle", "git checkout", "AMD EPYC 7B13",
+        "Oracle self-test", "trusts_mtime", "off by one", "prfpipe audit bundle", "git checkout", "AMD EPYC 7B13",
         "facts = [self.cache.get(path)", "Peak RSS", "Cold start",
     ):  # fmt: skip
         assert text in page.text, text

@@ -412,6 +412,7 @@ def test_a_proof_that_leaves_out_a_planned_mutant_is_no_proof(parts: bundles.Par
     plan = parts.plan.model_copy(update={"lever": lever})
     report = built(replace(parts, plan=plan), tmp_path)
     assert "INV-PRF-COMPAT" in failing(report)
+    assert "did not try stale" in next(check.detail for check in report.checks if check.id == "INV-PRF-COMPAT")
 
 
 def test_wording_of_another_version_is_noted(parts: bundles.Parts, tmp_path: Path) -> None:
