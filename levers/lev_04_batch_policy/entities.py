@@ -22,6 +22,7 @@ class EntityStore:
         self._references: dict[Uid, tuple[Uid, ...]] = {}
         self._texts: dict[Uid, str] = {}
         self._closures: dict[Uid, frozenset[Uid]] = {}
+        self._hierarchy: Hierarchy | None = None
 
     def put(self, entities: Sequence[object]) -> None:
         """Add entities, or replace those with the same uid.
@@ -34,7 +35,8 @@ class EntityStore:
         for uid in parsed:
             if uid in _above(uid, parents):
                 raise ValueError(f"{uid[0]}::{json.dumps(uid[1])} would lie in itself")
-        self._parents = parents
+        if parents != self._parents:
+            self._parents, self._hierarchy = parents, None
         for uid, entity in parsed.items():
             self._references[uid] = tuple(mentioned(entity["attrs"]))
             self._texts[uid] = json.dumps(entity)
@@ -50,13 +52,10 @@ class EntityStore:
         return f"[{','.join(self._texts[uid] for uid in reached)}]"
 
     def hierarchy(self) -> Hierarchy:
-        """The hierarchy as it stands."""
-        above = {uid: _above(uid, self._parents) for uid in self._parents}
-        types: dict[str, set[str]] = {}
-        for uid, ancestors in above.items():
-            types.setdefault(uid[0], set()).update(kind for kind, _ in ancestors)
-        groups = {uid: frozenset(ancestors) for uid, ancestors in above.items() if ancestors and _is_action(uid)}
-        return Hierarchy(groups, {kind: frozenset(found) for kind, found in types.items()})
+        """The hierarchy as it stands; the same object for as long as no entity's parents change."""
+        if self._hierarchy is None:
+            self._hierarchy = _hierarchy(self._parents)
+        return self._hierarchy
 
     def _closure(self, uid: Uid) -> frozenset[Uid]:
         found = self._closures.get(uid)
@@ -72,6 +71,15 @@ class EntityStore:
                 seen.add(at)
                 waiting += [*self._parents[at], *self._references[at]]
         return seen
+
+
+def _hierarchy(parents: Mapping[Uid, tuple[Uid, ...]]) -> Hierarchy:
+    above = {uid: _above(uid, parents) for uid in parents}
+    types: dict[str, set[str]] = {}
+    for uid, ancestors in above.items():
+        types.setdefault(uid[0], set()).update(kind for kind, _ in ancestors)
+    groups = {uid: frozenset(ancestors) for uid, ancestors in above.items() if ancestors and _is_action(uid)}
+    return Hierarchy(groups, {kind: frozenset(found) for kind, found in types.items()})
 
 
 def _is_action(uid: Uid) -> bool:
