@@ -1,7 +1,8 @@
-"""Tuning that does not generalize: the wheel's slots are chosen by ci_dev alone (overfitted.json).
+"""Tuning that does not generalize: slots as long as ci_dev's ticks, about a millisecond (overfitted.json).
 
-Every answer is right, so no proof can catch it, and lever.yaml does not list it under `mutants`. It beats the baseline
-on the primary scenario. It is caught by `must_hold`: on enterprise, with ten times as many open timers, it loses.
+Every answer is right, so no proof can catch it, and lever.yaml does not list it under `mutants`. On the primary
+scenario it is a third faster than the baseline. It is caught by `must_hold`: the idle gaps of dev_local pass over
+thousands of such slots, and there it is a quarter slower.
 """
 
 from pathlib import Path

@@ -11,7 +11,7 @@ class Wheel(wheel.Wheel):
         later = -(now + 1 << wheel.TASK_BITS)
         while self._near and self._near[-1] > later and len(ran) < end:
             task = -self._near.pop() & wheel.TASK_MASK
-            self._entries.pop(task, None)
+            self._deadlines.pop(task, None)
             ran.append(task)
 
 

@@ -11,8 +11,8 @@ class Wheel(wheel.Wheel):
         if deadline >> self._tick_bits > self._slot:
             super().add(task, deadline)
             return
-        self._entries[task] = entry = -(deadline << wheel.TASK_BITS | task)
-        self._near.append(entry)
+        self._deadlines[task] = deadline
+        self._near.append(-(deadline << wheel.TASK_BITS | task))
 
 
 class Subject(candidate.Subject):
