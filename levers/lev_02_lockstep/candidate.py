@@ -76,56 +76,58 @@ def canonical(value: Any) -> Any:
     return list(map(canonical, value)) if type(value) is list else value
 
 
-class Reading:
-    """A line of a row whose bytes are not all the same: its value, or why it has none."""
+Value = list[Any] | wire.UnreadableError | None
+"""What a line holds, why it cannot be read, or None where there is no line."""
 
-    def __init__(self, line: bytes) -> None:
-        self.line = line
-        self.value: Any = None
-        self.reason = ""
-        try:
-            self.value = wire.parse(line)
-        except wire.UnreadableError as reason:
-            self.reason = str(reason)
 
-    def is_same_as(self, other: "Reading") -> bool:
-        """By bytes, or by structure where both can be read."""
-        return self.line == other.line or (not self.reason and not other.reason and same(self.value, other.value))
+def value_of(line: bytes | None) -> Value:
+    """The line, read if it is there and can be."""
+    if line is None:
+        return None
+    try:
+        return wire.parse(line)
+    except wire.UnreadableError as reason:
+        return reason
 
 
 def examined(lines: Sequence[bytes | None]) -> Judgement | None:
     """What there is to say about a row whose bytes are not all the same; None if only volatile text differs."""
-    readings = [None if line is None else Reading(line) for line in lines]
-    groups = grouped(readings)
+    values = [value_of(line) for line in lines]
+    groups = grouped(lines, values)
     if not any(groups):
         return None
-    return Judgement([finding(readings, groups, at) for at in range(len(readings))], groups)
+    return Judgement([finding(values, groups, at) for at in range(len(values))], groups)
 
 
-def grouped(readings: Sequence[Reading | None]) -> list[int]:
-    """A number for each reading: that of the first one that is the same; -1 where there is none."""
-    known: list[Reading] = []
-    numbers = []
-    for reading in readings:
-        if reading is None:
-            numbers.append(-1)
-            continue
-        number = next((at for at, each in enumerate(known) if reading.is_same_as(each)), len(known))
-        if number == len(known):
-            known.append(reading)
-        numbers.append(number)
-    return numbers
+def grouped(lines: Sequence[bytes | None], values: Sequence[Value]) -> list[int]:
+    """A number for each line: that of the first one that is the same, by bytes or by structure; -1 for none.
+
+    An unreadable line is the same as its own bytes only.
+    """
+    groups: list[int] = []
+    known: list[int] = []
+    for at, line in enumerate(lines):
+        group = -1 if line is None else len(known)
+        for number, first in enumerate(known):
+            if line is not None and (line == lines[first] or same(values[first], values[at])):
+                group = number
+                break
+        if group == len(known):
+            known.append(at)
+        groups.append(group)
+    return groups
 
 
-def finding(readings: Sequence[Reading | None], groups: Sequence[int], at: int) -> Finding:
+def finding(values: Sequence[Value], groups: Sequence[int], at: int) -> Finding:
     """How the runtime `at` stands to the reference."""
-    reference, reading = readings[0], readings[at]
-    if reading is None:
+    reference, value = values[0], values[at]
+    if value is None:
         return MISSING
-    if reading.reason:
-        return Finding("unreadable", Difference([], "", reading.reason))
+    if isinstance(value, wire.UnreadableError):
+        return Finding("unreadable", Difference([], "", str(value)))
     if reference is None:
         return EXTRA
     if groups[at] == groups[0]:
         return SAME
-    return Finding("value", None if reference.reason else first_difference(reference.value, reading.value))
+    readable = not isinstance(reference, wire.UnreadableError)
+    return Finding("value", first_difference(reference, value) if readable else None)

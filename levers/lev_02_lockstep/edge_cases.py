@@ -23,7 +23,7 @@ TAGGED = (
 SANDBOXES = "/tmp/lockstep-abcdefgh", "file:///home/a-b/c/lockstep-0_9zyxwv"  # noqa: S108  # names, not files
 SOME = ['"a"', '["array",1,null]', "2.5", "true", "null", '["undefined"]', '"f"', '"g"']
 ALL = whole(SOME)
-SILENCE_SECONDS = 2
+SILENCE_SECONDS = 1
 TOLD = {"seed": "1", "planted": 40, "stamped": False}
 
 

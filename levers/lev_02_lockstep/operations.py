@@ -31,5 +31,6 @@ def _stream(operation: Mapping[str, Any], name: str, workdir: Path) -> Stream:
         return Recorded(name, workdir / FOLDER / name)
     program = programs[name]
     source = workdir / FOLDER / name
-    argv = [program.get("python", sys.executable), str(HERE / "stand_in.py"), str(source), *program["arguments"]]
+    python = [program.get("python", sys.executable), "-I", "-S"]  # starts in a tenth of the shortest silence
+    argv = [*python, str(HERE / "stand_in.py"), str(source), *program["arguments"]]
     return Live(name, argv, program["seconds"])

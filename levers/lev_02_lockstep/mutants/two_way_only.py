@@ -12,9 +12,9 @@ import candidate
 GROUPED = candidate.grouped
 
 
-def grouped(readings: Sequence[candidate.Reading | None]) -> list[int]:
+def grouped(lines: Sequence[bytes | None], values: Sequence[candidate.Value]) -> list[int]:
     """The reference's group, and all others."""
-    return [min(group, 1) for group in GROUPED(readings)]
+    return [min(group, 1) for group in GROUPED(lines, values)]
 
 
 class Subject(candidate.Subject):
