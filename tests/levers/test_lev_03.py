@@ -1,6 +1,5 @@
 """LEV-03: whatever a guest does with its memory, a host call ends in an answer or an exception, never in a crash."""
 
-import importlib
 import itertools
 import json
 import os
@@ -12,32 +11,21 @@ import textwrap
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-FOLDER = Path(__file__).resolve().parents[2] / "levers" / "lev_03_zero_copy"
+from tests.support.lever_modules import LEVERS, load_modules
+
+FOLDER = LEVERS / "lev_03_zero_copy"
 MEMORY = 4 << 20
 HEADER = 24
 VARIANTS = ["baseline", "candidate"]
 
 
-def _load() -> SimpleNamespace:
-    """The lever's modules, imported as its child processes do; other levers may use the same names."""
-    names = [path.stem for path in FOLDER.glob("*.py")]
-    sys.path.insert(0, str(FOLDER))
-    try:
-        return SimpleNamespace(**{name: importlib.import_module(name) for name in names})
-    finally:
-        sys.path.remove(str(FOLDER))
-        for name in names:
-            sys.modules.pop(name, None)
-
-
-lever = _load()
+lever = load_modules(FOLDER)
 send, script = lever.edge_cases.send, lever.edge_cases.script
 
 
