@@ -19,7 +19,8 @@ _QUIET_NS = 50_000
 def members(mark: str) -> list[int]:
     """Process ids of the living processes with this mark; empty where there is no /proc."""
     wanted = f"{FAMILY_VARIABLE}={mark}".encode()
-    return [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/environ") if wanted in _read(path)]
+    # Only names are matched: a longer pattern has glob look at each file, which raises for a process that just ends.
+    return [int(path.name) for path in Path("/proc").glob("[0-9]*") if wanted in _read(path / "environ")]
 
 
 def cpu_ns(pids: Iterable[int]) -> int:

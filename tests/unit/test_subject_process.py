@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from prfpipe.errors import PrfpipeError, SubjectCrashError, SubjectHangError, SubjectStartError
+from prfpipe.subject import family
 from prfpipe.subject.process import Child, Subject
 from prfpipe.subject.variants import subject_launch
 from tests.support.levers import spec_of, write_lever
@@ -210,6 +211,15 @@ def test_a_child_of_the_subject_dies_with_it(tmp_path: Path, leave: str) -> None
         subject.close()
     assert isinstance(pid, int)
     wait_until_gone(pid)
+
+
+def test_a_process_that_ends_while_all_are_looked_at_disturbs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise ProcessLookupError(3, "No such process")
+
+    for look in ("exists", "read_bytes"):
+        monkeypatch.setattr(Path, look, gone)
+    assert family.members("0" * 32) == []
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
