@@ -118,7 +118,7 @@ def test_a_runtime_that_fails_is_not_recorded(tmp_path: Path) -> None:
 
 def test_the_readme_states_what_the_recordings_hold() -> None:
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")
-    stated = dict(re.findall(r"^\| `(\S+-[\d.]+)` \| (.+) \|$", readme, re.MULTILINE))
+    stated = dict(re.findall(r"^\| `(\w+-\d+\.\d+\.\d+)` \| (.+) \|$", readme, re.MULTILINE))
     assert stated == {name: _shares(name) for name in RECORDED if name != NODE}
 
 
