@@ -32,7 +32,8 @@ def results_text(results: Sequence[Result]) -> str:
 
 
 _TEXT_NOTE = (
-    "* primary: verdict and claim are about it; (…) is where the interval of another scenario lies against the range"
+    "* primary: verdict and claim are about it; (…) is where the interval of another scenario lies against the range\n"
+    "◆ stratum: must hold for itself"
 )
 
 
@@ -44,7 +45,7 @@ def _text_rows(result: Result) -> list[list[str]]:
     return [
         [
             *named,
-            clean(item.scenario, 40) + " *" * item.primary,
+            clean(item.scenario, 40) + " *" * item.primary + " ◆" * item.must_hold,
             *_figures(item),
             result.expected,
             claim_word(item, verdict, result.plan.lever.expected_speedup),
