@@ -42,7 +42,7 @@ class Subject:
             header=HEADER_BYTES, alignment=ALIGNMENT, outside=OUTSIDE, take=take, reply_at=REPLY_AT
         )
         self._host = Host()
-        self._runtime = Runtime(params, self._host, connect, self._receive)
+        self._runtime = Runtime(self._host, connect, self._receive)
 
     def operate(self, operation: dict[str, Any]) -> dict[str, Any]:
         """What the guest got back and what the host has seen."""

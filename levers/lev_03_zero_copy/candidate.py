@@ -42,7 +42,7 @@ class Subject:
         self._writable = memoryview(memory)
         self._readable = self._writable.toreadonly()
         self._host = Host()
-        self._runtime = Runtime(params, self._host, CONNECT, self._receive, memory)
+        self._runtime = Runtime(self._host, CONNECT, self._receive, memory)
 
     def operate(self, operation: dict[str, Any]) -> dict[str, Any]:
         """What the guest got back and what the host has seen."""

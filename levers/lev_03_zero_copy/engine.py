@@ -58,9 +58,9 @@ def _extension(path: Path) -> Any:
 def keep_freed_memory() -> None:
     """Have glibc keep what the engine frees, as the allocator of a browser does.
 
-    Otherwise each collection gives the freed copies of messages back to the kernel, and the next copies fetch
-    them again, fault by fault: three times the price of a copy, and none of it is the bridge's. Other C libraries
-    have no such settings; there nothing happens.
+    Left alone, it may give the freed copies of messages back to the kernel at each collection, and the next copies
+    fetch them again, fault by fault; whether it does hangs on what else lies in the heap. Other C libraries have no
+    such settings; there nothing happens.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -1,7 +1,7 @@
 """A guest in its engine: boots the guest's program, runs operations in it, ends it in good order."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +15,18 @@ class Runtime:
     """One guest on one bridge.
 
     `connect` is JavaScript: the variant's part of the guest's side (see bridge.js). `receive` is the host's side.
-    `memory` is the guest's memory if the host owns it; without it the engine does. `params` are the scenario's;
-    `allocator: as-it-comes` leaves the C library's allocator as it is.
+    `memory` is the guest's memory if the host owns it; without it the engine does.
     """
 
     def __init__(
         self,
-        params: Mapping[str, Any],
         host: Host,
         connect: str,
         receive: Callable[..., Any],
         memory: bytearray | None = None,
     ) -> None:
         spidermonkey = engine.load()
-        if params.get("allocator") != "as-it-comes":
-            engine.keep_freed_memory()
+        engine.keep_freed_memory()
         own = f"new Uint8Array({MEMORY_BYTES})"
         bridge, guest = ((FOLDER / name).read_text(encoding="utf-8") for name in ("bridge.js", "guest.js"))
         # One expression: a typed array that passes through Python would come back as another one.
