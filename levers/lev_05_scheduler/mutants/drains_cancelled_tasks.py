@@ -1,6 +1,7 @@
 """Plausible bug: a ready lane that fits into the tick is drained whole, tasks that were cancelled in it included."""
 
 import candidate
+from lanes import READY_LANE
 
 
 class Subject(candidate.Subject):
@@ -10,7 +11,7 @@ class Subject(candidate.Subject):
         if len(self._queue) > end - len(ran):
             super()._take_ready(end, ran)
             return
-        self._served(candidate.READY_LANE, 0)
+        self._served(READY_LANE, 0)
         ran += self._queue
         self._queue.clear()
         self._ready.clear()
