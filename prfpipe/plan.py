@@ -29,10 +29,10 @@ MAX_INVOCATIONS = 150
 _TOOLS = ("prfpipe", "py-spy", "memray", "coverage", "pydantic", "prefect", "boto3")
 
 # effort: alpha; seconds for the primary scenario and each stratum, the others together, and the baseline stage;
-# invocations of the others
+# invocations of the others: from standard on enough for an interval at this alpha (`stats.smallest_n`)
 EFFORTS: dict[Effort, tuple[float, float, float, float, int]] = {
     Effort.QUICK: (0.05, 60.0, 10.0, 10.0, 2),
-    Effort.STANDARD: (0.01, 90.0, 60.0, 20.0, 3),
+    Effort.STANDARD: (0.01, 90.0, 60.0, 20.0, 8),
     Effort.RIGOROUS: (0.01, 600.0, 240.0, 60.0, 8),
 }
 

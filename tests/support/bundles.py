@@ -74,12 +74,13 @@ def invocation(the_plan: Plan, stage: Stage, scenario: str, index: int, arms: tu
 
 
 def invocations(the_plan: Plan, stage: Stage) -> Iterator[Invocation]:
-    """As the loop measures: three of each, but of the primary scenario and the strata until the rule says enough."""
+    """As the loop measures: one more than the least of each; of primary scenario and strata until the rule is content."""
     arms: tuple[Arm, ...] = ("baseline", "control") if stage is Stage.BASELINE else ("baseline", "control", "candidate")
     for schedule in schedules(the_plan):
         done: list[Invocation] = []
         by_rule = schedule.scenario in the_plan.sequential and stage is Stage.REPROFILE
-        while not (_enough(the_plan, schedule, done) if by_rule else len(done) >= 3):
+        least = the_plan.rule.secondary_invocations
+        while not (_enough(the_plan, schedule, done) if by_rule else len(done) > least):
             done.append(invocation(the_plan, stage, schedule.scenario, len(done), arms))
             yield done[-1]
 

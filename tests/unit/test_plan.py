@@ -156,3 +156,9 @@ def test_the_commit_of_the_lever_and_its_uncommitted_changes_are_recorded(tmp_pa
 def test_without_git_there_is_no_commit_and_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert planning.provenance((), tmp_path, NOW).git_commit == "none"
+
+
+@pytest.mark.parametrize("effort", [Effort.STANDARD, Effort.RIGOROUS])
+def test_every_scenario_gets_an_interval_where_there_is_time(effort: Effort) -> None:
+    rule = planning.make_rule(plans.lever(), effort)
+    assert rule.secondary_invocations >= rule.min_invocations
