@@ -74,7 +74,7 @@ def invocation(the_plan: Plan, stage: Stage, scenario: str, index: int, arms: tu
 
 
 def invocations(the_plan: Plan, stage: Stage) -> Iterator[Invocation]:
-    """As the loop measures: one more than the least of each; of primary scenario and strata until the rule is content."""
+    """As the loop measures: one more than the least of each; what the rule decides on until it is enough."""
     arms: tuple[Arm, ...] = ("baseline", "control") if stage is Stage.BASELINE else ("baseline", "control", "candidate")
     for schedule in schedules(the_plan):
         done: list[Invocation] = []
