@@ -162,7 +162,7 @@ def test_the_readme_has_every_section(readme: str) -> None:
 
 
 def test_the_readme_names_every_scenario_and_every_file_of_code(lever: Lever, readme: str) -> None:
-    quoted = re.findall(r"`([^`\n]+)`", readme)
+    quoted = [*re.findall(r"`([^`\n]+)`", readme), *re.findall(r"^\| ([^ |]+)", readme, re.MULTILINE)]
     names = [scenario.name for scenario in lever.spec.scenarios]
     assert [name for name in names if not any(fnmatch(name, pattern) for pattern in quoted)] == []
     assert [path.name for path in lever.root.glob("*.py") if path.name not in readme] == []
