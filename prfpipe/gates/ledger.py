@@ -6,8 +6,7 @@ from itertools import pairwise
 
 from prfpipe.errors import GateError
 from prfpipe.lever.checks import Problem
-from prfpipe.models import BudgetChange, BudgetInForce, DeploymentProfile, GateSpec
-from prfpipe.models.gates import Budgets, day
+from prfpipe.models import BudgetChange, BudgetInForce, Budgets, DeploymentProfile, GateSpec
 
 _ADD = "a change of a budget needs an entry in `changes` with a date and a reason, and `version` one higher"
 _HINT = "docs/gates.md, `Changing a budget`, shows an entry."
@@ -50,7 +49,11 @@ def in_force(spec: GateSpec, profile: DeploymentProfile, today: date) -> dict[st
     if not found:
         has = ", ".join(known.value for known in spec.budgets) or "none"
         raise GateError(f"{spec.id} has no budgets for the profile {profile.value}: it has {has}", hint=_HINT)
-    overrides = {item.subject: item for item in spec.overrides if item.profile is profile and day(item.until) >= today}
+    overrides = {
+        item.subject: item
+        for item in spec.overrides
+        if item.profile is profile and date.fromisoformat(item.until) >= today
+    }
     result = {}
     for subject, standing in found.items():
         other = overrides.get(subject)
@@ -82,7 +85,7 @@ def _entries(spec: GateSpec) -> Iterator[Problem]:
 
 def _is_day(text: str) -> bool:
     try:
-        day(text)
+        date.fromisoformat(text)
     except ValueError:
         return False
     return True

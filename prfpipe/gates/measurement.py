@@ -37,7 +37,6 @@ class GateOptions:
     effort: Effort = Effort.STANDARD
     samples: int | None = None
     command: tuple[str, ...] = ()
-    accept_noise: bool = False
     words: tuple[str, ...] = ()
 
 

@@ -1,13 +1,12 @@
 """A `gate.yaml`, validated, and what a gate says in the end."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from prfpipe.doctrine import PRINCIPLES
-from prfpipe.models.base import Record, Sha256
+from prfpipe.models.base import Record, RunId, Sha256
 from prfpipe.models.plan import HostFingerprint, NoiseProbe, Provenance
 
 GateId = Literal["PRF-01", "PRF-02", "PRF-03", "PRF-04"]
@@ -131,9 +130,11 @@ GateWord = Literal["pass", "warn", "fail", "undecided"]
 class GateCheck(Record):
     """One subject against its budget, in the gate's unit (ms or percent).
 
-    `value`: the p99 of all samples, or the estimated overhead; `low`, `high`: its exact bounds, None where n is too
-    small for one. `first`: the figures of the first 100 samples, which the doctrine asks for; `over`: how many of the
-    `decided_on` samples were over the budget. `flamegraph`: the file of the failing path's profile, beside the report.
+    `value`: the p99 of the `decided_on` samples, or the estimated overhead; `low`, `high`: its exact bounds, each at
+    `confidence` over all looks together, None where n is too small for one. `used_percent`: of the budget, by the
+    upper bound where there is one. `first`: the figures of the first 100 samples, which the doctrine asks for.
+    `over`: how many of the `decided_on` samples were over the budget. `flamegraph`: the file with the profile of the
+    failing path, beside the report.
     """
 
     subject: str
@@ -166,9 +167,13 @@ class GateTable(Record):
 
 
 class GateReport(Record):
-    """What one run of a gate found. `folder` is where its files are; `files` are all others there, by name."""
+    """What one run of a gate found; its files are in a folder that is named by `run_id`.
+
+    `budget_version`: of the gate.yaml, whose bytes have the digest `spec_sha256`.
+    """
 
     format: Literal["prfpipe/gate/v1"] = "prfpipe/gate/v1"
+    run_id: RunId
     id: GateId
     title: str
     profile: DeploymentProfile
@@ -183,9 +188,3 @@ class GateReport(Record):
     provenance: Provenance
     spec_sha256: Sha256
     wall_seconds: float
-    folder: str
-
-
-def day(text: str) -> date:
-    """A day of a ledger. Raises `ValueError`: there is no such day."""
-    return date.fromisoformat(text)
