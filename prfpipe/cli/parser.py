@@ -136,11 +136,30 @@ def _evidence(commands: "_Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("bundle", metavar="DIR|RUN_ID", help="the folder of a bundle, or a run id in the store")
     _store(parser)
     _json(parser)
+    _doctrine(commands)
     parser = commands.add_parser(
         "store", help="what a store can do", description="What a store can do.", epilog="example: prfpipe store probe"
     )
     inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     parser = _command(inner, "probe", "find out what the store really guarantees", "prfpipe store probe --json")
+    _store(parser)
+    _json(parser)
+
+
+def _doctrine(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands, "doctrine", "check the doctrine's invariants: PRF-001, or PRF-002 with what is missing",
+        "prfpipe doctrine", "prfpipe doctrine ./bundle", "prfpipe doctrine --archive ./evidence --json",
+    )  # fmt: skip
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "bundle", metavar="DIR|RUN_ID", nargs="?",
+        help="the folder of a bundle, or a run id in the store; without one: the gates of this project",
+    )  # fmt: skip
+    what.add_argument(
+        "--archive", metavar="URL",
+        help="a store: the gates, and of each lever its newest adopted bundle (its newest if none was adopted)",
+    )  # fmt: skip
     _store(parser)
     _json(parser)
 
