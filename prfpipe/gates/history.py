@@ -38,11 +38,15 @@ def past_runs(parent: Path, report: GateReport, most: int = MOST) -> tuple[GateR
     folders = sorted((path for path in (parent / report.id).glob("*") if path.is_dir()), reverse=True)
     for folder in folders:
         past = _read(folder)
-        if past and (past.profile, past.host.name) == (report.profile, report.host.name):
+        if past and past.run_id != report.run_id and _comparable(past, report):
             found.append(past)
         if len(found) == most:
             break
     return tuple(reversed(found))
+
+
+def _comparable(past: GateReport, report: GateReport) -> bool:
+    return (past.profile, past.host.name) == (report.profile, report.host.name)
 
 
 def series(runs: tuple[GateReport, ...], subject: str) -> tuple[Point, ...]:

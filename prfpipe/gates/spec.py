@@ -38,15 +38,19 @@ def load_gate(folder: Path) -> Gate:
     Raises:
         GateError: with `file:line: what is wrong`, for the first thing that is.
     """
-    path = folder / FILE_NAME
+    return Gate(load_spec(folder / FILE_NAME), folder.resolve())
+
+
+def load_spec(path: Path) -> GateSpec:
+    """Read and check a gate.yaml. Raises as `load_gate` does."""
     try:
         data, lines = read_yaml(path)
     except LeverError as error:
         raise GateError(error.message, hint=HINT) from error
     spec = _to_spec(data, lines, path)
-    for where, message in _problems(spec, folder):
+    for where, message in _problems(spec):
         raise GateError(f"{path}:{line_of(where, lines)}: {message}", hint=HINT)
-    return Gate(spec, folder.resolve())
+    return spec
 
 
 def find_gate(name: str, gates: Path) -> Gate:
@@ -111,13 +115,13 @@ def _is_of_other_kind(loc: Sequence[str | int], data: dict[str, Any]) -> bool:
     return _KINDS[str(loc[1])] != keys[0]
 
 
-def _problems(spec: GateSpec, folder: Path) -> Iterator[Problem]:
-    yield from _subject(spec, folder)
+def _problems(spec: GateSpec) -> Iterator[Problem]:
+    yield from _subject(spec)
     yield from _requirements(spec)
     yield from ledger.problems(spec)
 
 
-def _subject(spec: GateSpec, folder: Path) -> Iterator[Problem]:
+def _subject(spec: GateSpec) -> Iterator[Problem]:
     match spec.subject:
         case PythonSubject(python=name) | LeverSubject(lever=name):
             # Whether the file is there is for the run to see: a subject that is missing is not bad input.
