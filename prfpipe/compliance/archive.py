@@ -10,7 +10,7 @@ from prfpipe.attest import manifest_of, read_statement
 from prfpipe.audit import absent_files
 from prfpipe.bundle import read_tree
 from prfpipe.compliance.bundle import INVARIANTS, UNSEEN, broken, details, examine, lacks_of
-from prfpipe.compliance.project import Project, principles
+from prfpipe.compliance.project import Project, owners, principles
 from prfpipe.compliance.report import Compliance, Lack, SeenBundle, conclude
 from prfpipe.errors import IntegrityError, NotFoundError, TamperError
 from prfpipe.progress import Progress, Silent
@@ -36,7 +36,7 @@ def check_archive(store: Store, project: Project, *, time: str, progress: Progre
     told = {**found.details, **details(len(seen))}
     notes = [*found.notes, *_others(by_lever)]
     return conclude(
-        "archive", store.url(), told, lacks, time=time, notes=notes, bundles=seen, owners=project.owners()
+        "archive", store.url(), told, lacks, time=time, notes=notes, bundles=seen, owners=owners(project)
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """INV-PRF-PRINCIPLES: each principle has a metric and a gate, with budgets that agree with the doctrine's figures."""
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -27,27 +27,6 @@ class Project:
     levers: Path
     today: date
 
-    def owners(self) -> tuple[OwnerPlace, ...]:
-        """The doctrine's implementation mapping (section 7.4), each concern with the folders and modules it has here.
-
-        Raises:
-            LeverError: a lever's folder is not valid.
-        """
-        places = {lever.spec.id: [f"{self.levers / lever.root.name}"] for lever in list_levers(self.levers)}
-        for gate in self.valid_gates():
-            places[gate.spec.id] = [f"{self.gates / gate.root.name}", MEASURES[gate.spec.id]]
-        return tuple(_owner(row, places) for row in doctrine.OWNERS)
-
-    def valid_gates(self) -> Iterator[Gate]:
-        """The gates whose gate.yaml and ledger hold."""
-        for folder in self.gate_folders():
-            if isinstance(gate := _loaded(folder), Gate):
-                yield gate
-
-    def gate_folders(self) -> list[Path]:
-        """Every folder with a gate.yaml, by name."""
-        return sorted(path.parent for path in self.gates.glob(f"*/{FILE_NAME}"))
-
 
 @dataclass(frozen=True)
 class Found:
@@ -59,49 +38,72 @@ class Found:
 
 
 def check_project(project: Project, *, time: str) -> Compliance:
-    """Check the project's gates; `time` (UTC) is that of the events."""
+    """Check the project's gates; `time` (UTC) is that of the events.
+
+    Raises:
+        LeverError: a lever's folder is not valid.
+    """
     found = principles(project)
     return conclude(
         "project", str(project.gates), found.details, found.lacks, time=time,
-        notes=found.notes, owners=project.owners(),
+        notes=found.notes, owners=owners(project),
     )  # fmt: skip
 
 
 def principles(project: Project) -> Found:
     """INV-PRF-PRINCIPLES."""
-    lacks: list[Lack] = []
-    gates: dict[str, Gate] = {}
-    for folder in project.gate_folders():
-        match _loaded(folder):
-            case Gate() as gate if gate.spec.id in gates:
-                lacks.append(_lack(gate.spec.id, f"two gates have this id, the second in {folder}"))
-            case Gate() as gate:
-                gates[gate.spec.id] = gate
-            case str() as problem:
-                lacks.append(_lack(_principle_of(folder), problem))
-    told = {lack.clause for lack in lacks}
+    gates, lacks = _read(project)
     notes: list[str] = []
+    refused = {lack.clause for lack in lacks}
     for principle in doctrine.PRINCIPLES:
-        if found := gates.get(principle.id):
-            lacks += [_lack(principle.id, what) for what in _gate_lacks(principle, found, project.today)]
-            notes += _notes(principle, found, project.today)
-        elif principle.id not in told:
+        if gate := gates.get(principle.id):
+            lacks += [_lack(principle.id, what) for what in _gate_lacks(principle, gate, project.today)]
+            notes += _notes(principle, gate, project.today)
+        elif principle.id not in refused:
             lacks.append(_lack(principle.id, f"no gate: {project.gates} has no folder with a gate.yaml of this id"))
+    return Found(tuple(lacks), tuple(notes), {PRINCIPLES: _detail(gates)})
+
+
+def owners(project: Project) -> tuple[OwnerPlace, ...]:
+    """The doctrine's implementation mapping (section 7.4), each concern with the folders and modules it has here.
+
+    Raises:
+        LeverError: a lever's folder is not valid.
+    """
+    places = {lever.spec.id: [f"{project.levers / lever.root.name}"] for lever in list_levers(project.levers)}
+    for identity, gate in _read(project)[0].items():
+        places[identity] = [f"{project.gates / gate.root.name}", MEASURES.get(gate.spec.id, "no metric")]
+    return tuple(_owner(row, places) for row in doctrine.OWNERS)
+
+
+def _owner(row: doctrine.Owner, places: Mapping[str, list[str]]) -> OwnerPlace:
+    found = [place for concern in row.concerns for place in places.get(concern, [f"{concern}: not here"])]
+    return OwnerPlace(subsystem=row.subsystem, track=row.track, concerns=row.concerns, places=tuple(found))
+
+
+def _read(project: Project) -> tuple[dict[str, Gate], list[Lack]]:
+    """The gates whose gate.yaml and ledger hold, by id, and what is wrong with the others."""
+    gates: dict[str, Gate] = {}
+    lacks = []
+    for path in sorted(project.gates.glob(f"*/{FILE_NAME}")):
+        try:
+            gate = load_gate(path.parent)
+        except GateError as error:
+            lacks.append(_lack(_principle_of(path.parent), error.message))
+            continue
+        first = gates.setdefault(gate.spec.id, gate)
+        if first is not gate:
+            lacks.append(_lack(gate.spec.id, f"two gates have this id: {first.root.name} and {gate.root.name}"))
+    return gates, lacks
+
+
+def _detail(gates: Mapping[str, Gate]) -> str:
     budgets = sum(len(subjects) for gate in gates.values() for subjects in gate.spec.budgets.values())
-    detail = f"{len(gates)} of {len(doctrine.PRINCIPLES)} gates, {budgets} budgets in {len(DeploymentProfile)} profiles"
-    return Found(tuple(lacks), tuple(notes), {PRINCIPLES: detail})
+    return f"{len(gates)} of {len(doctrine.PRINCIPLES)} gates, {budgets} budgets in {len(DeploymentProfile)} profiles"
 
 
 def _lack(clause: str, missing: str) -> Lack:
     return Lack(invariants=(PRINCIPLES,), clause=clause, missing=missing)
-
-
-def _loaded(folder: Path) -> Gate | str:
-    """A gate, or what is wrong with it."""
-    try:
-        return load_gate(folder)
-    except GateError as error:
-        return error.message
 
 
 def _principle_of(folder: Path) -> str:
@@ -123,12 +125,14 @@ def _gate_lacks(principle: doctrine.Principle, gate: Gate, today: date) -> Itera
 
 def _unmeasured(gate: Gate) -> str:
     """Why nothing measures this gate; empty if something does."""
-    name = MEASURES.get(gate.spec.id, "")
+    name = MEASURES.get(gate.spec.id)
+    if name is None:
+        return "no metric: no module is registered to measure it"
     try:
-        measures = callable(getattr(importlib.import_module(name), "open_measurement", None)) if name else False
+        module = importlib.import_module(name)
     except ImportError as error:
         return f"no metric: {name} cannot be imported: {error}"
-    return "" if measures else f"no metric: {name or 'no module'} measures it"
+    return "" if callable(getattr(module, "open_measurement", None)) else f"no metric: {name} measures nothing"
 
 
 def _in_force(gate: Gate, profile: DeploymentProfile, today: date) -> list[BudgetInForce]:
@@ -161,8 +165,3 @@ def _notes(principle: doctrine.Principle, gate: Gate, today: date) -> Iterator[s
                 yield f"{principle.id}: {_told_looser(principle, profile, found)}"
     for subject, reason in gate.spec.out_of_scope.items():
         yield f"{principle.id}: {subject} is out of scope: {reason}"
-
-
-def _owner(row: doctrine.Owner, places: dict[str, list[str]]) -> OwnerPlace:
-    found = [place for concern in row.concerns for place in places.get(concern, [f"{concern}: not here"])]
-    return OwnerPlace(subsystem=row.subsystem, track=row.track, concerns=row.concerns, places=tuple(found))

@@ -1,10 +1,8 @@
 """`prfpipe doctrine BUNDLE`: every artifact, field, profile and proof that is missing is named."""
 
-import io
 import json
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,51 +11,16 @@ import pytest
 from prfpipe import doctrine, layout
 from prfpipe.attest import read_statement
 from prfpipe.bundle import read_tree
-from prfpipe.cli import run
 from prfpipe.digests import pretty_json, sha256_hex
 from prfpipe.models import ProofRecord
 from prfpipe.plan import NO_COMMIT
 from prfpipe.store import open_store
 from prfpipe.store.evidence import archive
 from tests.support import bundles, records
+from tests.support.doctrine_command import Answer, prfpipe
 
 Files = dict[str, bytes]
 ALL = ("INV-PRF-ARTIFACTS", "INV-PRF-PROFILED", "INV-PRF-COMPAT")
-
-
-@dataclass(frozen=True)
-class Answer:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        found = json.loads(self.out)
-        assert isinstance(found, dict)
-        return found
-
-    @property
-    def lacks(self) -> dict[str, str]:
-        """What is missing, by clause."""
-        return {lack["clause"]: lack["missing"] for lack in self.document["lacks"]}
-
-    @property
-    def failing(self) -> set[str]:
-        return {item["id"] for item in self.document["invariants"] if not item["holds"]}
-
-    @property
-    def codes(self) -> list[str]:
-        return [event["code"] for event in self.document["events"]]
-
-
-def prfpipe(*argv: str) -> Answer:
-    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
-        try:
-            code = run(argv)
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-    return Answer(code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")
