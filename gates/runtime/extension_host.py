@@ -5,7 +5,8 @@ An extension is one Python file `STATE/extensions/NAME.py` that marks its functi
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -76,10 +77,18 @@ class ExtensionHost:
 
     def dispatch(self, event: Event) -> list[Any]:
         """The answers of all extensions that may receive events of this `kind`."""
+        return self.dispatch_all([event])[0]
+
+    def dispatch_all(self, events: Sequence[Event]) -> list[list[Any]]:
+        """Events that were waiting, in order, released together: the record counts them by kind.
+
+        Who was there to receive them is on record as well, since extensions come and go by records of their own.
+        """
         with self._guard.turn():
-            kind = event["kind"]
-            answers = self._caller(kind)(event=event)
-            self._guard.record({"event": "dispatched", "kind": kind, "answers": len(answers)})
+            answers = [self._caller(event["kind"])(event=event) for event in events]
+            if self._guard.audit is not None:
+                kinds = Counter(event["kind"] for event in events)
+                self._guard.record({"event": "dispatched", "kinds": kinds, "answers": sum(map(len, answers))})
             return answers
 
     def _caller(self, kind: str) -> Callable[..., list[Any]]:

@@ -37,15 +37,12 @@ class HotPath:
         self._guard.require(by, "check", PROJECT)
         manifest, envelope = self._manifest()
         settings, keys = operation["settings"], self._keys
-        used = 0
         with self._lever.candidate.FactCache(self._cache, keys, settings) as cache:
 
             def facts_of(module: Any) -> Any:
-                nonlocal used
                 keys.digest = hashlib.sha256(module.data).digest()
                 if manifest is not None:
                     manifest.check(self._lever.project.display_name(module.path), keys.digest)
-                    used += 1
                 return cache.facts_of(module)
 
             report: dict[str, Any] = self._lever.compat.check(self._project, settings, facts_of)
@@ -74,7 +71,7 @@ class HotPath:
             self._guard.record(event | {"counts": report["counts"]})
 
     def _content_keys(self) -> Any:
-        class Keys(self._lever.candidate.Keys):  # type: ignore[misc]  # a class of a module that is loaded by name
+        class Keys(self._lever.candidate.Keys):  # type: ignore[name-defined, misc]  # loaded by name
             """Keys from digests of sources, instead of from sources."""
 
             digest = b""

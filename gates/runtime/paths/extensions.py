@@ -22,7 +22,7 @@ class HotPath:
             self._host.add(name)
         for name in operation.get("remove", ()):
             self._host.remove(name)
-        answers = [self._host.dispatch(event) for event in operation.get("events", ())]
+        answers = self._host.dispatch_all(operation.get("events", ()))
         return {"answers": answers, "registered": self._host.names}
 
     def close(self) -> None:
