@@ -3,7 +3,8 @@
 The file begins with a head of `HEAD_BYTES` that says how many records and bytes there are, the digest of the last
 record and the policy epoch, sealed by HMAC-SHA256 with a key of this machine. A record is a line: the digest of the
 digest before it and its own JSON text, then that text. A flush appends records, replaces the head, and waits for the
-disk once. What stands behind the sealed length was never released: a crash left it there.
+disk once. What stands behind the sealed length was never released: a crash left it there. Zeros stand there as well:
+room that is written ahead, since a flush into room that is there does not wait for the file system's journal.
 
 Whoever can write the log but has no key cannot change, cut or reorder it unnoticed. Who can also put back an older
 file as a whole is noticed only by a copy of the head that is kept elsewhere (`AuditLog.head`).
@@ -22,6 +23,8 @@ from gates.runtime.errors import AuditError
 
 HEAD_BYTES = 512
 """One sector of a disk, which is written as a whole or not at all."""
+ROOM_BYTES = 1 << 20
+"""Room that is written ahead at a time."""
 _DIGITS = 64
 _sync = getattr(os, "fdatasync", os.fsync)
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
@@ -43,6 +46,7 @@ class AuditLog:
         self._descriptor, self._key, self.head = descriptor, key, head
         self._digest = bytes.fromhex(head.digest)
         self._pending: list[bytes] = []
+        self._room = head.bytes
         self._broken = False
         self.dropped = 0
         """Bytes of records that a crash had cut short, or that were never released, when the log was opened."""
@@ -84,9 +88,9 @@ class AuditLog:
         data = path.read_bytes()
         head = verified(data, key)
         log = cls(descriptor, key, head)
-        if rest := data[head.bytes :]:
+        os.ftruncate(descriptor, head.bytes)
+        if rest := data[head.bytes :].rstrip(b"\0"):
             log.dropped = len(rest)
-            os.ftruncate(descriptor, head.bytes)
             log.record({"event": "recovered", "bytes": len(rest), "sha256": hashlib.sha256(rest).hexdigest()})
             log.flush()
         return log
@@ -110,9 +114,15 @@ class AuditLog:
         if not self._pending and epoch == self.head.epoch:
             return
         data = b"".join(self._pending)
-        head = Head(self.head.records + len(self._pending), self.head.bytes + len(data), self._digest.hex(), epoch)
+        records, end = self.head.records + len(self._pending), self.head.bytes + len(data)
+        self._write(data, Head(records, end, self._digest.hex(), epoch))
+
+    def _write(self, data: bytes, head: Head) -> None:
         self._broken = True
         try:
+            if head.bytes > self._room:
+                self._room = head.bytes + ROOM_BYTES
+                _write(self._descriptor, bytes(self._room - self.head.bytes), self.head.bytes)
             _write(self._descriptor, data, self.head.bytes)
             _write(self._descriptor, _sealed(head, self._key), 0)
             _sync(self._descriptor)
@@ -127,6 +137,7 @@ class AuditLog:
         try:
             if not self._broken:
                 self.flush()
+                os.ftruncate(self._descriptor, self.head.bytes)
         finally:
             os.close(self._descriptor)
             self._descriptor = -1

@@ -40,7 +40,7 @@ class Runtime:
     ) -> Self:
         """Load the configuration and hydrate the trust state; `mark` hears of each phase when it has ended.
 
-        `instruments`: in place of the configured ones. `workdir`: where hot paths find their inputs, by default `state`.
+        `instruments`: in place of the configured ones. `workdir`: where hot paths have their files, by default `state`.
 
         Raises:
             ConfigError: the configuration or a part of the state cannot be read.

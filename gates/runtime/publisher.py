@@ -62,10 +62,10 @@ def publish(state: Path, policies: str, *, epoch: int, key: Ed25519PrivateKey | 
     """Put a policy in place and sign it, with the extensions and the code as they are now."""
     trust = state / "trust"
     (trust / POLICIES).write_text(policies, encoding="utf-8")
-    files = {name: _digest(trust / name) for name in (POLICIES, ENTITIES)}
-    files |= {f"extensions/{path.name}": _digest(path) for path in sorted((state / "extensions").glob("*.py"))}
+    files = {name: digest_of(trust / name) for name in (POLICIES, ENTITIES)}
+    files |= {f"extensions/{path.name}": digest_of(path) for path in sorted((state / "extensions").glob("*.py"))}
     for name in CODE:
-        files |= {code_name(LEVERS / name, path): _digest(path) for path in code_of(LEVERS / name)}
+        files |= {code_name(LEVERS / name, path): digest_of(path) for path in code_of(LEVERS / name)}
     files["levers/lev_02_lockstep/corpus"] = bytes.fromhex(_corpus())
     (trust / MANIFEST).write_bytes(sealed(Manifest("runtime", epoch, epoch, files), key or key_of()))
 
@@ -73,7 +73,7 @@ def publish(state: Path, policies: str, *, epoch: int, key: Ed25519PrivateKey | 
 def sign_folder(folder: Path, name: str, version: int, key: Ed25519PrivateKey | None = None) -> bytes:
     """The envelope of a manifest of every file in a folder, by its path in it."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    files = {path.relative_to(folder).as_posix(): _digest(path) for path in paths}
+    files = {path.relative_to(folder).as_posix(): digest_of(path) for path in paths}
     return sealed(Manifest(name, version, 0, files), key or key_of())
 
 
@@ -95,5 +95,6 @@ def _corpus() -> str:
     return found
 
 
-def _digest(path: Path) -> bytes:
+def digest_of(path: Path) -> bytes:
+    """sha256 of a file's bytes."""
     return hashlib.sha256(path.read_bytes()).digest()

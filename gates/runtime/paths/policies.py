@@ -33,12 +33,19 @@ class HotPath:
             self._guard.require(by, "change", RULES)
         found: dict[str, Any] = self._service.operate(operation)
         if self._guard.audit is not None:
-            self._guard.record({"event": "decided", "by": by[1], "items": items, "outcomes": _outcomes(found)})
+            decisions = list(map(_told, items, found["answers"]))
+            self._guard.record({"event": "decided", "by": by[1], "items": decisions})
         return found
 
     def close(self) -> None:
         """Nothing is held outside of the process."""
 
 
-def _outcomes(found: Mapping[str, Any]) -> list[Any]:
-    return [[answer.get("decision"), answer.get("reasons")] for answer in found["answers"]]
+def _told(item: Any, answer: Mapping[str, Any]) -> Any:
+    """A decision as the record has it: who, what, on what, how, and by which policies; anything else as it came."""
+    try:
+        who, what, which = item["principal"], item["action"], item["resource"]
+        request = f"{who['type']}::{who['id']} {what['id']} {which['type']}::{which['id']}"
+        return [item["at"], request, answer["decision"], *answer["reasons"]]
+    except (KeyError, TypeError):
+        return [item, answer]

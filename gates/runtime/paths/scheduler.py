@@ -28,9 +28,9 @@ class HotPath:
         """What ran in each tick; see LEV-05's `lanes.py` for the operation."""
         self._guard.require(by, "schedule", LANES)
         found: dict[str, Any] = self._scheduler.operate(operation)
-        if self._guard.audit is not None:
-            counts = {"ticks": len(found["ran"]), "tasks": sum(map(len, found["ran"])), "missed": len(found["missed"])}
-            self._guard.record({"event": "scheduled", "by": by[1], **counts, "pending": found["pending"]})
+        ticks, missed = len(found["ran"]), len(found["missed"])
+        event = {"event": "scheduled", "by": by[1], "ticks": ticks, "missed": missed}
+        self._guard.record(event | {"pending": found["pending"]})
         return found
 
     def close(self) -> None:
