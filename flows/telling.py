@@ -15,6 +15,7 @@ from prfpipe.events import Event, read_events
 from prfpipe.loop import Run
 from prfpipe.loop.closing import gather
 from prfpipe.loop.summary import stage_summary
+from prfpipe.models import Plan
 from prfpipe.progress import Lines
 
 # Prefect keeps an artifact in its database; a picture that is larger than this is left to the report.
@@ -68,16 +69,16 @@ def publish_verdict(current: Run) -> None:
         description=f"{context.spec.id}: {evidence.verdict.verdict}, claim {evidence.verdict.claim}",
     )
     for event in read_events(context.folder.read(layout.EVENTS)):
-        _emit(event, context.plan.host.name)
+        _emit(event, context.plan)
 
 
-def _emit(event: Event, host: str) -> None:
+def _emit(event: Event, plan: Plan) -> None:
     emit_event(
         event=f"prfpipe.{event.code}",
         resource={
-            "prefect.resource.id": f"prfpipe.lever.{event.lever}",
-            "prefect.resource.name": event.lever,
-            "prfpipe.host": host,
+            "prefect.resource.id": f"prfpipe.lever.{plan.lever.id}",
+            "prefect.resource.name": plan.lever.id,
+            "prfpipe.host": plan.host.name,
         },
         payload={"level": event.level, "message": event.message, "run_id": event.run_id, **event.figures},
     )
