@@ -21,14 +21,14 @@ from pydantic import Field, ValidationError
 import prfpipe
 from prfpipe import profilers
 from prfpipe.digests import derive_seed
-from prfpipe.errors import ProfilerError, SubjectProtocolError
+from prfpipe.errors import ProfilerError, SubjectCrashError, SubjectProtocolError
 from prfpipe.gates import arrivals, churn_tables
 from prfpipe.gates.arrivals import ADD, ARMS, REMOVE, Arm, Step, Traffic
 from prfpipe.gates.churn_tables import Served
 from prfpipe.gates.measurement import GateContext, Moment, Sampled
 from prfpipe.gates.params import bad_param, read_params
 from prfpipe.models import GateTable, PythonSubject
-from prfpipe.models.base import Record
+from prfpipe.models.base import Record, Sha256
 from prfpipe.profilers import folded
 from prfpipe.profilers.frames import WARM_UP, Frame, Paths, Stack
 from prfpipe.subject.process import Launch, Subject
@@ -61,12 +61,14 @@ class ChurnParams(Record):
 class Segment(Record):
     """What the driver says of a segment: ns since its `origin` (CLOCK_MONOTONIC) at which each step began and ended.
 
-    `pauses`: of the garbage collector: how many, their sum, the longest (ns). `facts`: the subject's own counts.
+    `pauses`: of the garbage collector: how many, their sum, the longest (ns). `answers`: a digest for each kind whose
+    answers do not depend on who comes and goes. `facts`: the subject's own counts.
     """
 
     origin: int
     times: tuple[tuple[int, int], ...]
     pauses: tuple[int, int, int]
+    answers: dict[str, Sha256]
     facts: dict[str, int]
 
 
@@ -156,10 +158,10 @@ class Churn(Sampled):
             self.context.progress.say(text, done=number / segments, remaining=left)
             # Every second pair in the reverse order of the one before, so that drift cancels.
             self._order = self._order[::-1] if number % 2 else self._rng.sample(ARMS, 2)
-            for name in self._order:
-                self._take_segment(self.arms[name])
+            answers = {name: self._take_segment(self.arms[name]) for name in self._order}
+            _refuse_other_answers(answers["static"], answers["churn"])
 
-    def _take_segment(self, arm: _Arm) -> None:
+    def _take_segment(self, arm: _Arm) -> dict[str, str]:
         steps, found = self._serve(arm)
         self._first_ns = found.origin if self._first_ns is None else self._first_ns
         start = found.origin - self._first_ns
@@ -169,6 +171,7 @@ class Churn(Sampled):
         ]
         arm.pauses.append(found.pauses)
         arm.facts, arm.peak_rss_kib = found.facts, arm.subject.peak_rss_kib()
+        return found.answers
 
     def _serve(self, arm: _Arm) -> tuple[list[Step], Segment]:
         # The same seed for both arms: what is due is the same, but for what comes and goes.
@@ -279,6 +282,16 @@ def _served(subject: Subject, steps: Sequence[Step]) -> Segment:
     if any(begun < due for (due, _, _), (begun, _) in zip(steps, found.times, strict=True)):
         raise SubjectProtocolError("PRF-02's driver began an operation before it was due", hint=_FORGED)
     return found
+
+
+def _refuse_other_answers(static: Mapping[str, str], churn: Mapping[str, str]) -> None:
+    """What does not depend on who comes and goes must be answered in both arms alike."""
+    for kind in dict.fromkeys([*static, *churn]):
+        if static.get(kind) != churn.get(kind):
+            raise SubjectCrashError(
+                f"PRF-02: {kind} answers something else while extensions come and go",
+                hint="A latency counts only if the answer is right: compare the subject's answers in both arms.",
+            )
 
 
 _FORGED = "Does the subject replace time.perf_counter_ns, or sys.modules?"
