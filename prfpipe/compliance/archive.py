@@ -62,7 +62,7 @@ def _newest_adopted(store: Store, refs: Sequence[BundleRef]) -> BundleRef:
 def _is_adopted(store: Store, ref: BundleRef) -> bool:
     try:
         return read_statement(get_statement(store, ref)).predicate.verdict == "adopt"
-    except TamperError:
+    except (IntegrityError, TamperError):
         # Not passed over: what is broken has to be named, and looking into it does that.
         return True
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from prfpipe import doctrine, layout
-from prfpipe.attest import read_statement
+from prfpipe.attest import MAX_STATEMENT_BYTES, read_statement
 from prfpipe.models import Effort
 from prfpipe.plan import make_rule
 from prfpipe.store import open_store
@@ -156,14 +156,18 @@ def test_a_file_that_was_changed_in_the_store_shows_nothing(
     }
 
 
-def test_a_broken_statement_is_named_and_not_passed_over_for_an_older_bundle(store: Path, home: Path) -> None:
+@pytest.mark.parametrize("data", [b"{}", b"", b"no JSON", b"[" * 100_000, bytes(MAX_STATEMENT_BYTES + 1)], ids=len)
+def test_a_broken_statement_is_named_and_not_passed_over_for_an_older_bundle(
+    store: Path, home: Path, data: bytes
+) -> None:
     keep(str(store), home / "runs", parts_of("LEV-01", run_of("LEV-01", LATER)))
     path = of(store, "LEV-01", layout.STATEMENT, LATER)
     path.chmod(0o644)
-    path.write_bytes(b"{}")
+    path.write_bytes(data)
     answer = checked(store)
     [event] = answer.document["events"]
     assert (answer.code, event["run_id"]) == (1, run_of("LEV-01", LATER))
+    assert layout.STATEMENT in event["message"]
 
 
 # ---- a lever is missing ---------------------------------------------------------------------------------
