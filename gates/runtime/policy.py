@@ -6,7 +6,7 @@ with the policy, so the answer is a function of the epoch and the request.
 
 from typing import Any
 
-from gates.runtime.errors import DeniedError, ForgedError
+from gates.runtime.errors import ConfigError, DeniedError, ForgedError
 
 HELD = 65536
 """Decisions that are remembered; beyond, all are made anew."""
@@ -59,7 +59,10 @@ class Policy:
 
         if self._parsed is None:
             policies, entities = self._sources
-            self._parsed = cedarpy.PolicySet.from_str(policies), cedarpy.Entities.from_json_str(entities)
+            try:
+                self._parsed = cedarpy.PolicySet.from_str(policies), cedarpy.Entities.from_json_str(entities)
+            except ValueError as error:
+                raise ConfigError(f"the policy of epoch {self.epoch} cannot be read: {error}") from error
         request = {
             "principal": _uid(principal),
             "action": _uid(("Action", action)),
