@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from prfpipe import stats
+from prfpipe.artifacts import format as fmt
 from prfpipe.errors import GateError, NothingMeasuredError
 from prfpipe.figures import P50, P95, P99
 from prfpipe.gates.boundaries import ERROR, Look
@@ -222,16 +223,15 @@ def _overhead_state(budget: BudgetInForce, stratum: StratumResult, doubts: Seque
 
 
 def _overhead_message(state: CheckState, budget: BudgetInForce, stratum: StratumResult, doubts: Sequence[str]) -> str:
-    worst = "not known" if stratum.worst_percent is None else f"{stratum.worst_percent:+.2f} %"
     if budget.budget is None:
         return f"out of scope: {budget.out_of_scope}"
     if doubts:
         return f"not decided: {'; '.join(doubts)}"
+    limit, worst = f"{budget.budget:g} %", fmt.show_worst(stratum.worst_percent, budget.budget)
     if state == "fail":
-        return f"the overhead is above its budget of {budget.budget:g} %; it may be as much as {worst}"
-    return (
-        f"{'not decided: ' * (state == 'undecided')}the overhead is at most {worst} of a budget of {budget.budget:g} %"
-    )
+        return f"the overhead is above its budget of {limit}; it may be as much as {worst}"
+    known = f"the overhead may be as much as {worst}, its budget is {limit}"
+    return f"not decided: {known}: measure at a higher effort" if state == "undecided" else known
 
 
 # ---- the gate -------------------------------------------------------------------------------------------

@@ -53,9 +53,7 @@ def _context(report: GateReport, found: Findings, earlier: Sequence[GateReport])
 
 
 def _pictures(report: GateReport, found: Findings) -> Iterator[Picture]:
-    if report.checks[0].unit == "percent":
-        yield _effects(report)
-    yield _budgets(report)
+    yield _effects(report) if report.checks[0].unit == "percent" else _budgets(report)
     for check in report.checks:
         if check.phases:
             yield _phases(check)
@@ -70,7 +68,7 @@ def _budgets(report: GateReport) -> Picture:
     return Picture(
         "budgets",
         title="Against the budgets",
-        caption="Bars and dots: the p99, or the estimated overhead. Lines: its exact bounds. Red: the budget. "
+        caption="Bars and dots: the p99. Lines: its exact bounds. Red: the budget. "
         f"Dashed: {report.warn_at_percent:g} % of it, from where a pass warns.",
         alt=f"Share of each budget that may be used: {'; '.join(words)}.",
         svg=plots.budget_bars(report.checks, report.warn_at_percent),
