@@ -99,7 +99,7 @@ def _tail(path: str, found: Overhead, budget: BudgetInForce | None) -> tuple[str
 def _justification(worst: float | None, budget: BudgetInForce | None) -> str:
     if worst is not None and worst <= OVERHEAD_BUDGET_PERCENT:
         return "not needed"
-    return next(_given(budget), "missing: gate.yaml gives none")
+    return next(_given(budget), "not decided yet" if worst is None else "missing: gate.yaml gives none")
 
 
 def _given(budget: BudgetInForce | None) -> Iterator[str]:
