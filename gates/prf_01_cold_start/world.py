@@ -14,8 +14,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from gates.runtime import publisher  # noqa: E402 (the checkout is on no path)
-from gates.runtime.core import Runtime  # noqa: E402
+from gates.runtime import publisher
+from gates.runtime.core import Runtime
 
 KINDS = ("opened", "changed", "saved", "closed")
 WORDS = ("# part", "runtime", "key=s3cret", "\n", "module", "loads", "token=abc", "what", "it", "uses")

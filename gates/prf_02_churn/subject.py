@@ -13,8 +13,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from gates.runtime import levers, publisher  # noqa: E402 (the checkout is on no path)
-from gates.runtime.core import Runtime  # noqa: E402
+from gates.runtime import levers, publisher
+from gates.runtime.core import Runtime
 
 FOLDERS = {
     "compat": "lev_01_compat_cache",

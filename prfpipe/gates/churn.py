@@ -37,7 +37,7 @@ from prfpipe.subject.variants import python_argv, subject_environment
 INSIDE = Path(prfpipe.__file__).parent / "gates" / "inside"
 DRIVER = "open_loop.py"
 _SERVE, _WAIT = Frame("serve", DRIVER), Frame("wait_until", DRIVER)
-_PROFILED_S = 6.0
+PROFILED_S = 6.0
 _MS = 1_000_000
 _Count = Annotated[int, Field(ge=1, le=10_000)]
 
@@ -110,13 +110,14 @@ class Churn(Sampled):
         self._order = list(ARMS)
         self._stack = ExitStack()
         self._first_ns: int | None = None
+        self._profiled = b""
         self.arms: dict[Arm, _Arm] = {}
 
     def __enter__(self) -> Self:
         try:
             for name in ARMS:
                 self.context.progress.say(f"PRF-02: starting the {name} subject")
-                self.arms[name] = _Arm(name, self._start(name), [], [], {})
+                self.arms[name] = _Arm(name, self._start(self._stack, name), [], [], {})
             for number in range(self.params.warm_up):
                 self.context.progress.say(f"PRF-02: segment {number + 1} of {self.params.warm_up} to warm up")
                 for arm in self.arms.values():
@@ -130,7 +131,7 @@ class Churn(Sampled):
         """See `Measurement.close`."""
         self._stack.close()
 
-    def _start(self, name: str, wrap: tuple[str, ...] = ()) -> Subject:
+    def _start(self, stack: ExitStack, name: str, wrap: tuple[str, ...] = ()) -> Subject:
         workdir = self.context.scratch / name
         workdir.mkdir()
         root = self.context.gate.root
@@ -143,7 +144,7 @@ class Churn(Sampled):
             cpu=None if wrap else self.context.host.measuring_cpu,
         )
         params = {"extensions": self.params.extensions, "seed": self.seed, **self.params.subject}
-        subject = self._stack.enter_context(Subject(launch))
+        subject = stack.enter_context(Subject(launch))
         subject.hello({"file": self.file, "tree": str(root), "params": params}, workdir)
         return subject
 
@@ -245,20 +246,25 @@ class Churn(Sampled):
 
         py-spy slows a subject down, which is why this is never timed.
         """
-        profiler = profilers.get("py-spy")
-        output = folder / "churn.folded"
-        self.context.progress.say(f"PRF-02: {_PROFILED_S:g} s of churn under py-spy")
-        arm = _Arm("churn", self._start(f"profiled-{subject}", profiler.wrap(output)), [], [], {})
+        if not self._profiled:
+            output = folder / "churn.folded"
+            with ExitStack() as stack:
+                self._run_profiled(self._start(stack, "profiled", profilers.get("py-spy").wrap(output)))
+            paths = Paths(self.context.gate.root.parents[1])
+            self._profiled = folded.render(_only_served(folded.read(output, paths.short)))
+        return self._profiled
+
+    def _run_profiled(self, subject: Subject) -> None:
+        self.context.progress.say(f"PRF-02: {PROFILED_S:g} s of churn under py-spy")
+        arm = _Arm("churn", subject, [], [], {})
         self._serve(arm)
-        arm.subject.settle()
-        deadline = time.monotonic() + _PROFILED_S
+        subject.settle()
+        deadline = time.monotonic() + PROFILED_S
         while time.monotonic() < deadline:
-            steps = arrivals.segment(self.traffic, "churn", arm.segments, derive_seed(self.seed, "p", arm.segments))
+            steps = arrivals.segment(self.traffic, arm.name, arm.segments, derive_seed(self.seed, "p", arm.segments))
             arm.segments += 1
-            _served(arm.subject, [(0, kind, number) for _, kind, number in steps])
-        arm.subject.close()
-        arm.subject.__exit__(None, None, None)
-        return folded.render(_only_served(folded.read(output, Paths(self.context.gate.root.parents[1]).short)))
+            _served(subject, [(0, kind, number) for _, kind, number in steps])
+        subject.close()
 
 
 def _served(subject: Subject, steps: Sequence[Step]) -> Segment:

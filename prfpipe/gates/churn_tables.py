@@ -79,10 +79,9 @@ def _bounds(static: Sequence[int], churn: Sequence[int]) -> str:
     looks = looks_up_to(min(len(static), len(churn)))
     if not looks:
         return _NONE
-    (low, high), (base_low, base_high) = (
-        decide.bounds(found[: looks[-1].samples], looks[-1]) for found in (churn, static)
-    )
-    if None in {low, high, base_low, base_high}:
+    low, high = decide.bounds(churn[: looks[-1].samples], looks[-1])
+    base_low, base_high = decide.bounds(static[: looks[-1].samples], looks[-1])
+    if low is None or high is None or base_low is None or base_high is None:
         return _NONE
     return f"{low / base_high:.2f}x to {high / base_low:.2f}x"
 

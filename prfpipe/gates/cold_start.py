@@ -35,7 +35,7 @@ from prfpipe.subject.process import Launch, Workload
 from prfpipe.subject.variants import python_argv, subject_environment
 
 LAST_PHASE = "answer arrives"
-_PROFILED = 30
+PROFILED_STARTS = 30
 """Starts under py-spy: about a thousand samples of a start that takes 60 ms."""
 _LINGER_S = 0.5
 _MAX_PADDING = 4096
@@ -294,8 +294,8 @@ class OwnSubject(ColdStart):
         """Folded stacks of many starts under py-spy, without the frames of the import machinery."""
         profiler = profilers.get("py-spy")
         paths, stacks = Paths(self.context.gate.root.parents[1]), Counter[Stack]()
-        for number in range(_PROFILED):
-            self.context.progress.say(f"PRF-01: start {number + 1} of {_PROFILED} under py-spy")
+        for number in range(PROFILED_STARTS):
+            self.context.progress.say(f"PRF-01: start {number + 1} of {PROFILED_STARTS} under py-spy")
             output = folder / f"start-{number}.folded"
             program = self.program()
             start(replace(program, argv=(*profiler.wrap(output), program.argv[-1]), cpu=None), in_peace=True)

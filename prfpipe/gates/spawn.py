@@ -105,7 +105,8 @@ def _running(program: Program, stderr: IO[bytes]) -> Iterator["_Running"]:
     read_end, write_end = os.pipe()
     with os.fdopen(read_end, "rb") as stdin, os.fdopen(write_end, "wb", buffering=0) as requests:
         os.set_blocking(write_end, False)
-        requests.write(program.request)
+        if requests.write(program.request) != len(program.request):
+            raise SubjectProtocolError(f"{program.name}: its request is larger than a pipe", hint="Ask for less.")
         with _Running(program, requests, mark, *_spawn(program, stdin, stderr, mark)) as running:
             yield running
 
@@ -182,10 +183,12 @@ class _Running:
             now = time.perf_counter_ns()
             data = _read(output)
             *lines, rest = (rest + (data or b"")).split(b"\n")
-            if found := next((line for line in lines if self.program.is_ready(line)), None):
+            found = next((line for line in lines if self.program.is_ready(line)), None)
+            if found is not None:  # an empty line is one too
                 return now, found
             if not data and any(descriptor == self._pidfd for descriptor, _ in events):
-                return now, self._ended_before()
+                self._refuse_bad_end()
+                return now, None
             if data == b"":
                 poll.unregister(output)
             self._refuse_endless(rest)
@@ -194,7 +197,7 @@ class _Running:
             hint="Does it say that it is ready? If it needs that long, set PRFPIPE_SUBJECT_TIMEOUT_SECONDS higher.",
         )
 
-    def _ended_before(self) -> None:
+    def _refuse_bad_end(self) -> None:
         self.end()
         code = self.process.returncode
         if code != 0:
