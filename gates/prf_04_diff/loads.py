@@ -5,8 +5,12 @@ bytes: a search finds those, and the tree says what stands there. Facts are the 
 """
 
 import re
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from gates.runtime import levers
 

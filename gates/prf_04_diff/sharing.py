@@ -1,4 +1,4 @@
-"""One list of work done by this process and helpers forked for it, one a CPU; what a helper fails to answer is done here.
+"""One list of work for this process and for helpers that it forks; what a helper does not answer is done here.
 
 What is left to do stands in a pipe that all read from, so none waits while another has a queue. Helpers are forked
 when there is work, so nothing is sent to them and nothing of them remains afterwards.
@@ -7,9 +7,9 @@ when there is work, so nothing is sent to them and nothing of them remains after
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 MOST_CPUS = 4
 TICKETS = 1000
@@ -40,8 +40,7 @@ def share(count: int, work: Callable[[int], Any], processes: int) -> list[Any]:
     tickets = _tickets(count)
     helpers: list[Helper] = []
     try:
-        for _ in range(processes - 1):
-            helpers.append(_start(tickets, count, work))
+        helpers.extend(_start(tickets, count, work) for _ in range(processes - 1))
         found = _work_off(tickets, count, work)
         for helper in helpers:
             found |= _answer(helper)
@@ -79,13 +78,13 @@ def _work_off(tickets: int, count: int, work: Callable[[int], Any]) -> dict[int,
 def _start(tickets: int, count: int, work: Callable[[int], Any]) -> Helper:
     read, write = os.pipe()
     pid = os.fork()
-    if pid:
-        os.close(write)
-        return Helper(pid, read)
-    _help(tickets, count, work, write)
+    if not pid:
+        _help(tickets, count, work, write)
+    os.close(write)
+    return Helper(pid, read)
 
 
-def _help(tickets: int, count: int, work: Callable[[int], Any], write: int) -> None:
+def _help(tickets: int, count: int, work: Callable[[int], Any], write: int) -> NoReturn:
     """All that a helper does. It never returns: nothing of its parent's may be finished or flushed a second time."""
     try:
         found = _work_off(tickets, count, work)

@@ -1,15 +1,19 @@
 """PRF-04's subject: which builtins that a project uses are missing or different between two runtimes, by module.
 
-Facts, their cache and what they mean are LEV-01's; a module that was never seen is analysed by `loads.analyse`, and where
+Facts, their cache and what they mean are LEV-01's. A module that was never seen is analysed by `loads.analyse`; where
 there is much to analyse, on all CPUs (`sharing`).
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import loads
 import sharing
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from gates.runtime import levers
 
 lever = levers.load("lev_01_compat_cache", "candidate", "compat", "project")

@@ -4,10 +4,12 @@
 `answer` is what the diff must be, by LEV-01's baseline: every module analysed, nothing kept.
 """
 
-import json
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from gates.runtime import levers
 
