@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from prfpipe import measure, verdict
 from prfpipe.digests import derive_seed, sha256_tree
-from prfpipe.errors import GateError, ProfilerError
+from prfpipe.errors import GateError, NothingMeasuredError, ProfilerError
 from prfpipe.gates import one_off
 from prfpipe.gates.measurement import GateContext, Overhead, Paired
 from prfpipe.gates.overhead_tables import Costs, overhead_percent, tables
@@ -78,7 +78,18 @@ def open_measurement(context: GateContext) -> "Overheads":
     params = _params(context)
     lever = load_lever((context.gate.root / subject.lever).parent)
     check_requirements(lever)
+    _refuse_other_paths(context, lever)
     return Overheads(context, params, lever, _tree(context, params, lever))
+
+
+def _refuse_other_paths(context: GateContext, lever: Lever) -> None:
+    """Before minutes of measuring, not behind them."""
+    paths, budgets = {scenario.name for scenario in lever.spec.scenarios}, set(context.budgets)
+    if differing := sorted(paths ^ budgets):
+        raise NothingMeasuredError(
+            f"not both a scenario of {lever.spec.id} and a budget: {', '.join(differing)}",
+            hint="Give each hot path a budget, or name it in `out_of_scope` with its reason.",
+        )
 
 
 def _params(context: GateContext) -> OverheadParams:
@@ -130,7 +141,7 @@ class Overheads(Paired):
         return {
             f"{path}/{names[arm]}": [sample for item in found.invocations for sample in item.arms[arm].samples_ns]
             for path, found in self._samples.items()
-            for arm in self._bench.arms
+            for arm in self.bench.arms
         }
 
     def tables(self) -> Sequence[GateTable]:
@@ -149,7 +160,7 @@ class Overheads(Paired):
         chosen = [item.model_copy(update={"primary": item.name == subject}) for item in self.spec.scenarios]
         spec = self.spec.model_copy(update={"scenarios": tuple(chosen), "profiles": ("py-spy",)})
         out = folder / "out"
-        job = Job(spec, "candidate", self.tree, folder / "work", out, self.seed, timeout=self._bench.timeout)
+        job = Job(spec, "candidate", self.tree, folder / "work", out, self.seed, timeout=self.bench.timeout)
         profile_variant(job, self.context.progress)
         try:
             return (out / "cpu.folded").read_bytes()
@@ -157,7 +168,8 @@ class Overheads(Paired):
             raise ProfilerError(f"{subject}: py-spy left no stacks", hint="Profile it by hand.") from error
 
     @property
-    def _bench(self) -> measure.Bench:
+    def bench(self) -> measure.Bench:
+        """Both variants in one tree, on the measuring CPU."""
         trees: dict[Arm, Path] = {"baseline": self.tree, "control": self.tree, "candidate": self.tree}
         context = self.context
         timeout = context.settings.subject_timeout_seconds
@@ -168,7 +180,7 @@ class Overheads(Paired):
         self.context.progress.say("PRF-03: conformance of both variants")
         scratch = self.context.scratch / "proof"
         scratch.mkdir()
-        stand = Stand(self.spec, self.tree, scratch, self.seed, self._bench.timeout, self.context.progress.say)
+        stand = Stand(self.spec, self.tree, scratch, self.seed, self.bench.timeout, self.context.progress.say)
         with stand.workload(self.spec.primary.params) as workload:
             results = conformance.run(stand, workload, conformance.load(self.tree))
         return tuple(
@@ -200,7 +212,7 @@ class Overheads(Paired):
         return costs
 
     def _measured(self, scenario: Scenario, enough: Callable[[SampleSet], bool]) -> SampleSet:
-        bench, progress = self._bench, self.context.progress
+        bench, progress = self.bench, self.context.progress
         schedule = measure.choose_schedule(bench, scenario, derive_seed(self.seed, "pilot", 0))
         done: list[Invocation] = []
         what = f"PRF-03: {scenario.name}, {' '.join(scenario.params.get('instruments', ())) or 'all instruments'}"
@@ -215,7 +227,7 @@ class Overheads(Paired):
         if not self.params.one_off:
             return {}
         self.context.progress.say("PRF-03: what is paid once")
-        return one_off.costs(self.tree, self.params.one_off, self.params.one_off_runs, self._bench)
+        return one_off.costs(self.tree, self.params.one_off, self.params.one_off_runs, self.bench)
 
     @property
     def _same_tree(self) -> TreeRecord:

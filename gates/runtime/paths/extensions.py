@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gates.runtime.extension_host import HOST
 from gates.runtime.policy import Uid
 
 if TYPE_CHECKING:
@@ -14,10 +15,11 @@ class HotPath:
     """The runtime's extension host."""
 
     def __init__(self, runtime: "Runtime", workdir: Path, params: Mapping[str, Any]) -> None:
-        self._host = runtime.extensions
+        self._guard, self._host = runtime.guard, runtime.extensions
 
     def perform(self, operation: Mapping[str, Any], by: Uid) -> dict[str, Any]:
         """`add` and `remove` name extensions, then `events` are dispatched; the answers, and who is registered."""
+        self._guard.require(by, "turn", HOST)
         for name in operation.get("add", ()):
             self._host.add(name)
         for name in operation.get("remove", ()):
