@@ -15,7 +15,6 @@ from prfpipe.events import Event, read_events
 from prfpipe.loop import Run
 from prfpipe.loop.closing import gather
 from prfpipe.loop.summary import stage_summary
-from prfpipe.models import Plan
 from prfpipe.progress import Lines
 
 # Prefect keeps an artifact in its database; a picture that is larger than this is left to the report.
@@ -69,16 +68,13 @@ def publish_verdict(current: Run) -> None:
         description=f"{context.spec.id}: {evidence.verdict.verdict}, claim {evidence.verdict.claim}",
     )
     for event in read_events(context.folder.read(layout.EVENTS)):
-        _emit(event, context.plan)
+        emit(event, f"prfpipe.lever.{context.spec.id}", context.spec.id, context.plan.host.name)
 
 
-def _emit(event: Event, plan: Plan) -> None:
+def emit(event: Event, resource: str, name: str, host: str) -> None:
+    """Send one of the doctrine's events to Prefect, about a resource of this id and name."""
     emit_event(
         event=f"prfpipe.{event.code}",
-        resource={
-            "prefect.resource.id": f"prfpipe.lever.{plan.lever.id}",
-            "prefect.resource.name": plan.lever.id,
-            "prfpipe.host": plan.host.name,
-        },
+        resource={"prefect.resource.id": resource, "prefect.resource.name": name, "prfpipe.host": host},
         payload={"level": event.level, "message": event.message, "run_id": event.run_id, **event.figures},
     )
