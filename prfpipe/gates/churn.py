@@ -27,6 +27,7 @@ from prfpipe.gates.arrivals import ADD, ARMS, REMOVE, Arm, Step, Traffic
 from prfpipe.gates.churn_tables import Served
 from prfpipe.gates.measurement import GateContext, Moment, Sampled
 from prfpipe.gates.params import bad_param, read_params
+from prfpipe.gates.plan_table import plan_table
 from prfpipe.models import GateTable, PythonSubject
 from prfpipe.models.base import Record, Sha256
 from prfpipe.profilers import folded
@@ -114,6 +115,7 @@ class Churn(Sampled):
         self.arms: dict[Arm, _Arm] = {}
 
     def __enter__(self) -> Self:
+        self._plan = plan_table(self.context, self._planned())
         try:
             for name in ARMS:
                 self.context.progress.say(f"PRF-02: starting the {name} subject")
@@ -209,17 +211,16 @@ class Churn(Sampled):
     def tables(self) -> Sequence[GateTable]:
         """The plan, ratios to static, the longest latencies and what they waited for, what churn leaves behind."""
         static, churn = self.arms["static"], self.arms["churn"]
-        plan = GateTable(title="Plan", columns=("what", "value"), rows=tuple(self._plan()))
         span_ns = self.traffic.cycle_ns * self.traffic.cycles
         rows = [(arm.name, arm.served, arm.pauses, arm.facts, arm.peak_rss_kib, span_ns) for arm in (static, churn)]
         return (
-            plan,
+            self._plan,
             churn_tables.ratios(static.served, churn.served),
             churn_tables.spikes(churn.served),
             churn_tables.processes([churn_tables.Process(*row) for row in rows]),
         )
 
-    def _plan(self) -> Sequence[tuple[str, str]]:
+    def _planned(self) -> Sequence[tuple[str, str]]:
         params = self.params
         due = ", ".join(f"{count} {kind}" for kind, count in params.per_cycle.items())
         return (
@@ -229,9 +230,7 @@ class Churn(Sampled):
             ("a cycle", f"{params.cycle_ms:g} ms, whatever was answered"),
             ("a segment", f"{params.cycles} cycles; the arms take turns in random balanced order"),
             ("segments to warm up, not counted", f"{params.warm_up} of each arm"),
-            ("measuring CPU", str(self.context.host.measuring_cpu)),
             ("parameters of the subject", json.dumps(params.subject)),
-            ("budgets", ", ".join(f"{name} {found.budget} ms" for name, found in self.context.budgets.items())),
         )
 
     def notes(self) -> Sequence[str]:

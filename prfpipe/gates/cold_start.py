@@ -8,6 +8,7 @@ not know; its answer is checked. Any other program is ready when it says so on s
 import json
 import random
 import secrets
+import shlex
 import shutil
 import sys
 from collections import Counter
@@ -25,10 +26,12 @@ from prfpipe.digests import derive_seed
 from prfpipe.errors import ProfilerError, SubjectCrashError, SubjectProtocolError
 from prfpipe.gates.measurement import GateContext, Sampled
 from prfpipe.gates.params import bad_param, read_params
+from prfpipe.gates.plan_table import plan_table
 from prfpipe.gates.spawn import Program, Start, start
 from prfpipe.lever.checks import file_problem
 from prfpipe.models import CommandSubject, DeploymentProfile, GateTable, PythonSubject
 from prfpipe.models.base import Record
+from prfpipe.plan import without_secrets
 from prfpipe.profilers import folded
 from prfpipe.profilers.frames import Paths, Stack
 from prfpipe.subject.process import Launch, Workload
@@ -39,6 +42,7 @@ PROFILED_STARTS = 30
 """Starts under py-spy: about a thousand samples of a start that takes 60 ms."""
 _LINGER_S = 0.5
 _MAX_PADDING = 4096
+_SHOWN = 120
 _IMPORT_MACHINERY = "<frozen importlib"
 
 
@@ -89,6 +93,7 @@ class ColdStart(Sampled):
         self._rng = random.Random(derive_seed(self.seed, "environment", 0))
 
     def __enter__(self) -> Self:
+        self._plan = plan_table(self.context, self.plan())
         for number in range(self.params.warm_up):
             self.context.progress.say(f"PRF-01: start {number + 1} of {self.params.warm_up} to warm up")
             self.warm_up()
@@ -120,15 +125,12 @@ class ColdStart(Sampled):
 
     def tables(self) -> Sequence[GateTable]:
         """The plan, as it was fixed before the first start."""
-        return (GateTable(title="Plan", columns=("what", "value"), rows=tuple(self.plan())),)
+        return (self._plan,)
 
     def plan(self) -> Iterator[tuple[str, str]]:
-        """What was fixed before the first start."""
+        """What this gate fixes before the first start."""
         yield "seed", str(self.seed)
         yield "starts to warm up, not counted", str(self.params.warm_up)
-        yield "measuring CPU", str(self.context.host.measuring_cpu)
-        yield "longest wait for a start", f"{self.context.settings.subject_timeout_seconds:g} s"
-        yield "budgets", ", ".join(f"{name} {found.budget} ms" for name, found in self.context.budgets.items())
 
     def notes(self) -> Sequence[str]:
         """What the figures are about."""
@@ -158,13 +160,11 @@ class AnyProgram(ColdStart):
 
     def program(self) -> Program:
         """See `ColdStart.program`."""
-        options, spec = self.context.options, self.context.gate.spec
-        own = spec.subject.command if isinstance(spec.subject, CommandSubject) else ()
         timeout, cpu = self.measured_on()
         return Program(
-            name=" ".join(options.command or own),
-            argv=options.command or own,
-            cwd=Path.cwd() if options.command else self.context.gate.root,
+            name=_short(shlex.join(map(without_secrets, self.argv))),
+            argv=self.argv,
+            cwd=Path.cwd() if self.context.options.command else self.context.gate.root,
             environment=self.environment(self.context.scratch),
             timeout=timeout,
             is_ready=partial(_contains, self.ready.encode()),
@@ -173,13 +173,19 @@ class AnyProgram(ColdStart):
         )
 
     @property
+    def argv(self) -> tuple[str, ...]:
+        """The command of the options, else that of the gate."""
+        subject = self.context.gate.spec.subject
+        return self.context.options.command or (subject.command if isinstance(subject, CommandSubject) else ())
+
+    @property
     def ready(self) -> str:
         """What the readiness line contains; empty: the first line is it."""
         return self.context.options.ready or self.params.ready
 
     def plan(self) -> Iterator[tuple[str, str]]:
         """See `ColdStart.plan`."""
-        yield "program", " ".join(self.program().argv)
+        yield "program", shlex.join(map(without_secrets, self.argv))
         yield "ready", f"a line with {self.ready!r}" if self.ready else "its first line, or its end with exit code 0"
         yield from super().plan()
 
@@ -258,8 +264,8 @@ class OwnSubject(ColdStart):
             ) from error
         if readiness.answer != self._answer:
             raise SubjectCrashError(
-                f"the subject of PRF-01 gave a wrong first answer: {_short(readiness.answer)} instead of "
-                f"{_short(self._answer)}",
+                f"the subject of PRF-01 gave a wrong first answer: {_json(readiness.answer)} instead of "
+                f"{_json(self._answer)}",
                 hint="A start counts only if what it starts works.",
             )
         self._check_marks(readiness.marks, found)
@@ -319,6 +325,9 @@ def _without_machinery(stacks: Mapping[Stack, int]) -> Counter[Stack]:
     return kept
 
 
-def _short(value: object) -> str:
-    text = json.dumps(value, default=repr)
-    return text if len(text) <= 120 else f"{text[:119]}…"
+def _json(value: object) -> str:
+    return _short(json.dumps(value, default=repr))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

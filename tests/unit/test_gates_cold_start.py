@@ -233,8 +233,14 @@ def test_the_plan_names_program_seed_and_budgets(tmp_path: Path) -> None:
     rows = dict(plan.rows)
     assert rows["program"] == "/bin/true"
     assert int(rows["seed"]) > 0
-    assert rows["budgets"] == "wall 60000.0 ms, cpu 60000.0 ms"
+    assert rows["budgets"] == "wall 60000 ms, cpu 60000 ms"
+    assert rows["samples of each subject"].startswith("3:")
     assert "Files are warm" in notes_of(report)
+
+
+def test_secrets_of_a_command_line_are_not_shown(tmp_path: Path) -> None:
+    report = report_of(**of_command(tmp_path, "/bin/true", "https://user:s3cret@host/?token=s3cret"))
+    assert "s3cret" not in report.model_dump_json()
 
 
 def test_a_command_of_the_gate_itself_runs_in_its_folder(tmp_path: Path) -> None:
