@@ -40,7 +40,8 @@ def share(count: int, work: Callable[[int], Any], processes: int) -> list[Any]:
     tickets = _tickets(count)
     helpers: list[Helper] = []
     try:
-        helpers.extend(_start(tickets, count, work) for _ in range(processes - 1))
+        with suppress(OSError):  # no more processes or files: with fewer helpers, then
+            helpers.extend(_start(tickets, count, work) for _ in range(processes - 1))
         found = _work_off(tickets, count, work)
         for helper in helpers:
             found |= _answer(helper)
@@ -77,10 +78,16 @@ def _work_off(tickets: int, count: int, work: Callable[[int], Any]) -> dict[int,
 
 def _start(tickets: int, count: int, work: Callable[[int], Any]) -> Helper:
     read, write = os.pipe()
-    pid = os.fork()
-    if not pid:
-        _help(tickets, count, work, write)
-    os.close(write)
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(read)
+        raise
+    else:
+        if not pid:
+            _help(tickets, count, work, write)
+    finally:
+        os.close(write)
     return Helper(pid, read)
 
 
