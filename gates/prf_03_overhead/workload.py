@@ -55,7 +55,7 @@ def prepare(operation: Operation, params: Mapping[str, Any], workdir: Path) -> N
         return
     (lever_operation,) = operation["turn"]
     _lever(path).workload.prepare(lever_operation, params.get("lever", {}), workdir)
-    name, is_signed = ("project", True) if path == "compat" else ("streams", lever_operation["recorded"].get("signed"))
+    name, is_signed = ("project", True) if path == "compat" else ("streams", lever_operation.get("recorded", {}).get("signed"))
     if is_signed:
         envelope = publisher.sign_folder(workdir / name, name, operation["number"])
         (workdir / f"{name}.manifest").write_bytes(envelope)

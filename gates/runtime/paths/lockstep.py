@@ -36,7 +36,7 @@ class HotPath:
         """The report; see LEV-02's `workload.py` for the operation."""
         for name in operation["runtimes"]:
             self._guard.require(by, "compare", ("Program", name))
-        recorded = operation["recorded"].get("signed", False)
+        recorded = operation.get("recorded", {}).get("signed", False)
         manifest = self._manifest() if recorded else None
         streams = [self._stream(name, manifest) for name in operation["runtimes"]]
         report: dict[str, Any] = self._harness.compare(streams, self._judge, operation["fixtures"])
