@@ -55,8 +55,8 @@ def prepare(operation: Operation, params: Mapping[str, Any], workdir: Path) -> N
         return
     (lever_operation,) = operation["turn"]
     _lever(path).workload.prepare(lever_operation, params.get("lever", {}), workdir)
-    name, is_signed = ("project", True) if path == "compat" else ("streams", lever_operation.get("recorded", {}).get("signed"))
-    if is_signed:
+    name = "project" if path == "compat" else "streams"
+    if path == "compat" or lever_operation.get("recorded", {}).get("signed"):
         envelope = publisher.sign_folder(workdir / name, name, operation["number"])
         (workdir / f"{name}.manifest").write_bytes(envelope)
 
