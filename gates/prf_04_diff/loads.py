@@ -12,6 +12,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+import prefilter
+
 from gates.runtime import levers
 
 lever = levers.load("lev_01_compat_cache", "analyser", "grammars", "scopes", "syntax", "vocabulary")
@@ -21,6 +23,11 @@ Captured = dict[str, list[Any]]
 
 WORD = re.compile(rb"(?:require|import|export)(?![\w$])")
 STATEMENTS = {"import_statement": "import", "export_statement": "export"}
+
+
+def facts_of(source: bytes, dialect: str) -> Any:
+    """LEV-01's `[flags, uses]` of one source; `[["not-parsed"], []]` where no builtin can be used."""
+    return [[prefilter.FLAG], []] if prefilter.can_use_nothing(source) else analyse(source, dialect)
 
 
 def analyse(source: bytes, dialect: str) -> Any:

@@ -1,9 +1,10 @@
 """PRF-04's subject: which builtins that a project uses are missing or different between two runtimes, by module.
 
-Facts, their cache and what they mean are LEV-01's. A module that was never seen is analysed by `loads.analyse`; where
+The cache of facts and what they mean are LEV-01's. A module that was never seen is analysed by `loads.facts_of`; where
 there is much to analyse, on all CPUs (`sharing`).
 """
 
+import hashlib
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from gates.runtime import levers
 
-lever = levers.load("lev_01_compat_cache", "candidate", "compat", "project")
+lever = levers.load("lev_01_compat_cache", "candidate", "compat", "grammars", "project")
+
+SOURCES = ("loads.py", "prefilter.py")
+"""What turns a source into facts here, besides LEV-01's own."""
 
 ALONE_BYTES = 200_000
 """Below this, analysing takes less time than helpers are worth: about 25 ms."""
@@ -28,7 +32,7 @@ class Subject:
     def __init__(self, params: Mapping[str, Any], workdir: Path) -> None:
         self._project = workdir / "project"
         self._cache = workdir / "cache" / "facts.sqlite3"
-        self._keys = lever.candidate.Keys()
+        self._keys = Keys()
         self._cpus = sharing.cpus()
 
     def operate(self, operation: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,6 +56,19 @@ def diff(modules: Sequence[Any], facts: Sequence[Any], join: Any) -> dict[str, A
     return {"runtimes": join.targets, "files": len(rows), "modules": rows}
 
 
+class Keys(lever.candidate.Keys):  # type: ignore[misc]  # a class of a module that is loaded by name
+    """LEV-01's keys, which also name this folder's code: neither ever reads what the other one's code found."""
+
+    def key(self, source: bytes, dialect: str) -> bytes:
+        """32 bytes that name the facts of `source` under today's code."""
+        if dialect not in self._shared:
+            own = [hashlib.sha256(Path(__file__).with_name(name).read_bytes()).digest() for name in SOURCES]
+            parts = [*lever.grammars.identity(dialect), *own]
+            self._shared[dialect] = hashlib.sha256(lever.candidate.fields(parts))
+        found: bytes = super().key(source, dialect)
+        return found
+
+
 class Facts(lever.candidate.FactCache):  # type: ignore[misc]  # a class of a module that is loaded by name
     """LEV-01's cache, asked for all modules of a project at once."""
 
@@ -73,7 +90,7 @@ def analyse_all(modules: Mapping[bytes, Any], cpus: int) -> dict[bytes, Any]:
 
     def analyse(index: int) -> Any:
         module = waiting[index][1]
-        return loads.analyse(module.data, module.dialect)
+        return loads.facts_of(module.data, module.dialect)
 
     found = sharing.share(len(waiting), analyse, cpus if size > ALONE_BYTES else 1)
     return {key: facts for (key, _), facts in zip(waiting, found, strict=True)}

@@ -107,6 +107,76 @@ def test_facts_of_a_module_with_a_hole_are_the_analysers(name: str, data: st.Dat
     assert same_facts(source[:start] + source[start + hole :], "js")
 
 
+# ---- what is not parsed uses nothing ---------------------------------------------------------------------------
+
+
+def is_sound(source: bytes, dialect: str) -> bool:
+    """Parsed, or without uses; without flags as well, unless its syntax is wrong."""
+    if not own.prefilter.can_use_nothing(source):
+        return bool(own.loads.facts_of(source, dialect) == lever.analyser.analyse(source, dialect))
+    flags, uses = lever.analyser.analyse(source, dialect)
+    return not uses and (not flags or "syntax-error" in flags)
+
+
+def test_what_is_not_parsed_of_the_corpus_uses_nothing() -> None:
+    skipped = [name for name, source in CORPUS.items() if own.prefilter.can_use_nothing(source)]
+    assert len(skipped) > 400
+    assert [name for name in skipped if lever.analyser.analyse(CORPUS[name], "js") != [[], []]] == []
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join), st.sampled_from(["js", "ts", "tsx"]))
+def test_what_is_not_parsed_of_any_text_uses_nothing(source: bytes, dialect: str) -> None:
+    assert is_sound(source, dialect)
+
+
+BENIGN = [piece for piece in PIECES if own.prefilter.can_use_nothing(piece)] + [b"'fa'", b"'\n'", b"require('./a')"]
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.sampled_from(BENIGN), max_size=12).map(b"".join), st.sampled_from(["js", "ts", "tsx"]))
+def test_what_is_not_parsed_of_text_without_builtins_uses_nothing(source: bytes, dialect: str) -> None:
+    assert is_sound(source, dialect)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "require('fs')", 'import "node:anything"', "import(`os`)", "export * from 'path'", "process.exit()",
+        "require('\\x66s')", "require('f\\u0073')", "require('f\\\ns')", "import('\\146s')", "import a from '\\os'",
+        "require(x)", "require()", "require (x)", "require?.(x)", "require/**/(x)", "import(/**/x)", "require('a' + x)",
+        "require\u00a0(x)", "const y = {fetch}", "eval(x)", "new Function", "globalThis['x']", "`${require(x)}`",
+    ],
+)  # fmt: skip
+def test_what_may_use_something_is_parsed(source: str) -> None:
+    assert not own.prefilter.can_use_nothing(source.encode())
+    assert is_sound(source.encode(), "js")
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["require('./a')", "import a from 'pacote'", "export * from './fs'", "import.meta.url", "'\\n'", "preprocessor(x)"],
+)
+def test_what_uses_nothing_is_not_parsed(source: str) -> None:
+    assert own.loads.facts_of(source.encode(), "js") == [["not-parsed"], []]
+
+
+def test_what_is_no_utf8_is_parsed_and_flagged() -> None:
+    assert own.loads.facts_of(b"x = '\xff'", "js") == [["not-utf8"], []]
+
+
+def test_facts_of_other_code_are_never_read() -> None:
+    others = levers.load("lev_01_compat_cache", "candidate").candidate.Keys()
+    assert own.subject.Keys().key(b"x", "js") != others.key(b"x", "js")
+    assert own.subject.Keys().key(b"x", "js") != own.subject.Keys().key(b"x", "ts")
+
+
+def test_a_key_names_all_code_that_makes_facts_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = own.subject.Keys().key(b"x", "js")
+    monkeypatch.setattr(own.subject, "SOURCES", ("loads.py",))
+    assert own.subject.Keys().key(b"x", "js") != before
+
+
 # ---- work is shared, and none of it is lost ------------------------------------------------------------------
 
 
