@@ -11,7 +11,7 @@ from prfpipe import stats
 from prfpipe.artifacts import format as fmt
 from prfpipe.errors import GateError, NothingMeasuredError
 from prfpipe.figures import P50, P95, P99
-from prfpipe.gates.boundaries import ERROR, Look
+from prfpipe.gates.boundaries import ERROR, SIZES, Look
 from prfpipe.models import (
     BudgetInForce,
     CheckState,
@@ -162,6 +162,8 @@ def _early(check: GateCheck, budget: BudgetInForce) -> str:
 
 
 def _what_it_needs(check: GateCheck, looks: Sequence[Look]) -> str:
+    if not looks:
+        return f"{check.samples} samples decide nothing, the first look is at {SIZES[0]}"
     further = next((look for look in looks if look.samples > check.samples), None)
     if further:
         return f"only {check.samples} samples were given, the next look is at {further.samples}"
@@ -227,6 +229,8 @@ def _overhead_message(state: CheckState, budget: BudgetInForce, stratum: Stratum
         return f"out of scope: {budget.out_of_scope}"
     if doubts:
         return f"not decided: {'; '.join(doubts)}"
+    if stratum.worst_percent is None:
+        return "not decided: too few invocations for an interval: measure at a higher effort"
     limit, worst = f"{budget.budget:g} %", fmt.show_worst(stratum.worst_percent, budget.budget)
     if state == "fail":
         return f"the overhead is above its budget of {limit}; it may be as much as {worst}"

@@ -33,6 +33,9 @@ class Flames:
     notes: tuple[str, ...]
 
 
+NO_FLAMES = Flames({}, ())
+
+
 def findings_of(measured: Measurement, flames: Flames) -> Findings:
     """Everything that is to be kept of a measuring, before it is closed."""
     return Findings(

@@ -34,6 +34,12 @@ def write_report(report: GateReport, found: Findings, parent: Path) -> GateRepor
     return report
 
 
+def write_interrupted(found: Findings, folder: Path) -> None:
+    """Keep the samples of a run that came to no answer. Raises `BundleError`."""
+    with RunFolder.create(folder.parent, folder.name) as opened:
+        opened.write(SAMPLES, samples_bytes(found))
+
+
 def folder_of(report: GateReport, parent: Path) -> Path:
     """Where `write_report` put a report's files."""
     return parent / report.id / report.run_id

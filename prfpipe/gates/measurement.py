@@ -31,7 +31,8 @@ class GateOptions:
     """How a gate was asked for.
 
     `samples`: never more than so many of each subject (None: as many as the effort allows). `command`: the program
-    that PRF-01 is to gate in place of its own subject, `ready` what its readiness line contains. `words`: the command line that reproduces this.
+    that PRF-01 is to gate in place of its own subject, `ready` what its readiness line contains. `words`: the command
+    line that reproduces this.
     """
 
     effort: Effort = Effort.STANDARD

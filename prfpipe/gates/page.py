@@ -120,7 +120,7 @@ def _timeline(spikes: Sequence[plots.Spike]) -> Picture:
         "timeline",
         title="Spikes over time",
         caption="Each dot is one latency from its intended start, in percent of its subject's budget, so that waiting "
-        "behind a slow one counts. Ringed: over budget. The highest are named.",
+        "behind a slow one counts. What is over budget is ringed, if it is little; the highest are named.",
         alt=f"Latencies over time; the highest is {clean(highest.subject)} at {highest.share:.0f} % of its budget.",
         svg=plots.timeline(spikes),
         narrow=plots.timeline(spikes, width=_NARROW),

@@ -138,6 +138,7 @@ class Spike:
     subject: str
 
 
+_MAX_RINGS = 60
 _KIND_COLOURS = (style.CANDIDATE, style.BASELINE, style.NEAR, style.GOOD, style.CONTROL, style.OPEN)
 
 
@@ -150,14 +151,29 @@ def timeline(moments: Sequence[Spike], *, width: int = 960, named: int = 3) -> b
             axes.plot([m.seconds for m in shown], [m.share for m in shown], ".", markersize=4, markeredgewidth=0,
                       color=_KIND_COLOURS[place % len(_KIND_COLOURS)], alpha=0.7, label=clean(kind, 30))  # fmt: skip
         over = [moment for moment in moments if moment.share > 100]
-        axes.plot([m.seconds for m in over], [m.share for m in over], "o", markersize=8, markerfacecolor="none",
-                  markeredgecolor=style.BAD)  # fmt: skip
-        for spike in sorted(moments, key=lambda moment: -moment.share)[: named if width > NARROW else 1]:
+        # Rings point out few; where most are over budget the line says so.
+        for moment in over if len(over) <= _MAX_RINGS else ():
+            axes.plot([moment.seconds], [moment.share], "o", markersize=8, markerfacecolor="none",
+                      markeredgecolor=style.BAD)  # fmt: skip
+        for spike in _highest(moments)[: named if width > NARROW else 1]:
             axes.annotate(clean(spike.subject, 24), (spike.seconds, spike.share), xytext=(6, 2),
                           textcoords="offset points", fontsize=11, color=style.INK)  # fmt: skip
         _timeline_frame(axes)
-        drawing.legend(loc="outside lower center", ncols=3 if width <= NARROW else 6)
+        drawing.legend(loc="outside lower center", ncols=3 if width <= NARROW else 6, markerscale=3)
         return style.svg(drawing, "auto")
+
+
+def _highest(moments: Sequence[Spike]) -> list[Spike]:
+    """The highest moment of each subject that is over budget, but for those whose names would cover a higher one's."""
+    span = max(moment.seconds for moment in moments) or 1.0
+    found: list[Spike] = []
+    for moment in sorted(moments, key=lambda moment: -moment.share):
+        if found and moment.share <= 100:
+            break
+        apart = all(abs(moment.seconds - other.seconds) > span / 6 for other in found)
+        if apart and moment.subject not in {other.subject for other in found}:
+            found.append(moment)
+    return found
 
 
 def _timeline_frame(axes: "Axes") -> None:

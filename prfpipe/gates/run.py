@@ -3,6 +3,8 @@
 import importlib
 import shlex
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,13 +12,13 @@ from typing import cast
 
 from prfpipe import host
 from prfpipe.digests import sha256_file
-from prfpipe.errors import SubjectStartError
+from prfpipe.errors import PrfpipeError, SubjectStartError
 from prfpipe.gates import decide, ledger
-from prfpipe.gates.findings import Findings, findings_of
+from prfpipe.gates.findings import NO_FLAMES, Findings, findings_of
 from prfpipe.gates.flames import with_flamegraphs
-from prfpipe.gates.folder import write_report
+from prfpipe.gates.folder import write_interrupted, write_report
 from prfpipe.gates.judge import judge
-from prfpipe.gates.measurement import GateContext, GateOptions, Measurement
+from prfpipe.gates.measurement import GateContext, GateOptions, Measurement, Sampled
 from prfpipe.gates.spec import FILE_NAME, Gate, subject_file
 from prfpipe.lever.folder import is_installed
 from prfpipe.models import DeploymentProfile, GateCheck, GateId, GateReport
@@ -47,6 +49,7 @@ def run_gate(
     budgets = ledger.in_force(gate.spec, profile, datetime.now(UTC).date())
     _refuse_missing_subject(gate, options)
     start, now = time.monotonic(), datetime.now(UTC)
+    run_id, parent = new_run_id(gate.spec.id, now), settings.gate_reports.resolve()
     with host.exclusive(settings.lock), TemporaryDirectory(prefix="prfpipe-gate-") as scratch:
         progress.say(f"{gate.spec.id}: probing this machine's noise")
         context = GateContext(
@@ -61,11 +64,31 @@ def run_gate(
             # Noise makes a gate fail or stay open, never pass: it is recorded and shown, and refuses nothing.
             noise=host.probe_noise(limit_percent=settings.noise_limit_percent, accept=True),
         )
-        with host.leave_cpu_free(context.host.measuring_cpu), _open(context) as measured:
-            checks, flames = with_flamegraphs(context, measured, judge(context, measured))
-            found = findings_of(measured, flames)
-    report = _report(context, checks, found, now, time.monotonic() - start)
-    return write_report(report, found, settings.gate_reports.resolve())
+        checks, found = _measure(context, parent / gate.spec.id / run_id)
+    report = _report(context, checks, found, run_id, now, time.monotonic() - start)
+    return write_report(report, found, parent)
+
+
+def _measure(context: GateContext, folder: Path) -> tuple[list[GateCheck], Findings]:
+    with (
+        host.leave_cpu_free(context.host.measuring_cpu),
+        _open(context) as measured,
+        _keeping(measured, folder),
+    ):
+        checks, flames = with_flamegraphs(context, measured, judge(context, measured))
+        return checks, findings_of(measured, flames)
+
+
+@contextmanager
+def _keeping(measured: Measurement, folder: Path) -> Iterator[None]:
+    """What was measured before a failure is kept beside the reports; without digests it counts as no run."""
+    try:
+        yield
+    except (PrfpipeError, KeyboardInterrupt) as error:
+        if isinstance(measured, Sampled) and any(measured.samples().values()):
+            write_interrupted(findings_of(measured, NO_FLAMES), folder)
+            error.add_note(f"what was measured until then: {folder}")
+        raise
 
 
 def _open(context: GateContext) -> Measurement:
@@ -86,12 +109,12 @@ def _refuse_missing_subject(gate: Gate, options: GateOptions) -> None:
 
 
 def _report(
-    context: GateContext, checks: list[GateCheck], found: Findings, now: datetime, seconds: float
+    context: GateContext, checks: list[GateCheck], found: Findings, run_id: str, now: datetime, seconds: float
 ) -> GateReport:
     spec, noise = context.gate.spec, context.noise
     noisy = f"this host was noisy: equal work differed by {noise.spread_percent:g} %"
     return GateReport(
-        run_id=new_run_id(spec.id, now),
+        run_id=run_id,
         id=spec.id,
         title=spec.title,
         profile=context.profile,

@@ -137,6 +137,10 @@ def test_too_few_samples_stay_open_and_say_what_is_missing() -> None:
     assert "only 60 samples were given, the next look is at 100" in found.message
 
 
+def test_a_limit_below_the_first_look_says_where_that_is() -> None:
+    assert "7 samples decide nothing, the first look is at 100" in check(milliseconds(*[1.0] * 7), most=7).message
+
+
 def test_out_of_scope_is_measured_shown_and_never_judged() -> None:
     found = check(milliseconds(*[500.0] * 370), None)
     assert (found.state, found.budget, found.used_percent) == ("out-of-scope", None, None)

@@ -256,6 +256,14 @@ def test_a_profile_that_cannot_be_made_leaves_the_answer_as_it_is(gate: Gate, st
     assert any("no flamegraph" in note for note in ended.json["notes"])
 
 
+def test_a_run_that_fails_half_way_keeps_its_samples_and_is_no_run_of_the_history(gate: Gate, tmp_path: Path) -> None:
+    ended = gate("PRF-02", work={"work": FAST, "extra": FAST})
+    (folder,) = (tmp_path / "gate_reports" / "PRF-02").iterdir()
+    assert [path.name for path in folder.iterdir()] == ["samples.jsonl.gz"]
+    assert (ended.code, str(folder) in ended.err) == (4, True)
+    assert "Last runs" not in Path(gate().json["report"]).read_text()
+
+
 def test_events_say_which_subject_is_over_and_that_a_gate_passed(gate: Gate) -> None:
     passed, failed = gate(), gate(work={"work": SLOW})
     events = read_events(Path(passed.json["folder"], "events.jsonl").read_bytes())
