@@ -37,7 +37,6 @@ from prfpipe.subject.variants import python_argv, subject_environment
 
 INSIDE = Path(prfpipe.__file__).parent / "gates" / "inside"
 DRIVER = "open_loop.py"
-_SERVE, _WAIT = Frame("serve", DRIVER), Frame("wait_until", DRIVER)
 PROFILED_S = 6.0
 _MS = 1_000_000
 _Count = Annotated[int, Field(ge=1, le=10_000)]
@@ -119,7 +118,7 @@ class Churn(Sampled):
         try:
             for name in ARMS:
                 self.context.progress.say(f"PRF-02: starting the {name} subject")
-                self.arms[name] = _Arm(name, self._start(self._stack, name), [], [], {})
+                self.arms[name] = _Arm(name, self._start(self._stack, name, self.context.scratch), [], [], {})
             for number in range(self.params.warm_up):
                 self.context.progress.say(f"PRF-02: segment {number + 1} of {self.params.warm_up} to warm up")
                 for arm in self.arms.values():
@@ -133,8 +132,8 @@ class Churn(Sampled):
         """See `Measurement.close`."""
         self._stack.close()
 
-    def _start(self, stack: ExitStack, name: str, wrap: tuple[str, ...] = ()) -> Subject:
-        workdir = self.context.scratch / name
+    def _start(self, stack: ExitStack, name: str, folder: Path, wrap: tuple[str, ...] = ()) -> Subject:
+        workdir = folder / name
         workdir.mkdir()
         root = self.context.gate.root
         launch = Launch(
@@ -248,7 +247,8 @@ class Churn(Sampled):
         if not self._profiled:
             output = folder / "churn.folded"
             with ExitStack() as stack:
-                self._run_profiled(self._start(stack, "profiled", profilers.get("py-spy").wrap(output)))
+                wrap = profilers.get("py-spy").wrap(output)
+                self._run_profiled(self._start(stack, "profiled", folder, wrap))
             paths = Paths(self.context.gate.root.parents[1])
             self._profiled = folded.render(_only_served(folded.read(output, paths.short)))
         return self._profiled
@@ -305,9 +305,14 @@ _FORGED = "Does the subject replace time.perf_counter_ns, or sys.modules?"
 def _only_served(stacks: Mapping[Stack, int]) -> Counter[Stack]:
     kept: Counter[Stack] = Counter()
     for stack, count in stacks.items():
-        below = stack[stack.index(_SERVE) + 1 :] if _SERVE in stack and WARM_UP not in stack else ()
-        if below and below[0] != _WAIT:
+        at = next((at for at, frame in enumerate(stack) if _is_driver(frame, "serve")), len(stack))
+        below = stack[at + 1 :]
+        if below and WARM_UP not in stack and not _is_driver(below[0], "wait_until"):
             kept[below] += count
     if not kept:
         raise ProfilerError("py-spy saw no operation", hint="They may be too short to be seen.")
     return kept
+
+
+def _is_driver(frame: Frame, function: str) -> bool:
+    return frame.function == function and frame.file.endswith(DRIVER)

@@ -111,6 +111,19 @@ def test_a_slice_of_the_schedulers_work_is_answered_alike_whoever_comes_and_goes
     other.close()
 
 
+def test_the_profile_is_of_the_whole_traffic_under_churn_and_made_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(churn, "PROFILED_S", 0.5)
+    measured = open_measurement(context_of(load_gate(GATES / FOLDER), tmp_path))
+    stacks = measured.profile("dispatch", tmp_path)
+    assert stacks is not None
+    assert b"ExtensionHost.add (gates/runtime/extension_host.py)" in stacks
+    assert b"wait_until" not in stacks
+    assert b"_install" not in stacks
+    assert measured.profile(ADD, tmp_path) == stacks
+
+
 @pytest.mark.slow
 def test_a_subsystem_made_slow_on_purpose_turns_the_gate_red_and_shows_where(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
