@@ -122,16 +122,20 @@ class Diff(Sampled):
 
     def _measure(self, name: str, count: int) -> None:
         with self._session(name) as session:
-            self.first[name].append(session.diff().wall_ns)
-            for _ in range(self.params.warm_up - 1):
-                block = session.diff()
-            self._verify(name, session, block if self.params.warm_up > 1 else session.diff())
-            session.subject.settle()
+            self._verify(name, session, self._warm_up(name, session))
             for _ in range(count):
                 block = session.diff()
                 self.taken[name].append(block.wall_ns)
                 if self._rng.randrange(self.params.verify_every) == 0:
                     self._verify(name, session, block)
+
+    def _warm_up(self, name: str, session: "_Session") -> Block:
+        block = session.diff()
+        self.first[name].append(block.wall_ns)
+        for _ in range(self.params.warm_up - 1):
+            block = session.diff()
+        session.subject.settle()
+        return block
 
     @contextmanager
     def _session(self, name: str, wrap: tuple[str, ...] = ()) -> Iterator["_Session"]:
