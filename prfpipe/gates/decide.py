@@ -167,7 +167,7 @@ def _what_it_needs(check: GateCheck, looks: Sequence[Look]) -> str:
     further = next((look for look in looks if look.samples > check.samples), None)
     if further:
         return f"only {check.samples} samples were given, the next look is at {further.samples}"
-    return "more samples than this effort takes would be needed: --effort rigorous, or a faster subject"
+    return "it needs more samples: a higher --effort or --samples"
 
 
 # ---- overhead -------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ class Point:
 
 
 def past_runs(parent: Path, report: GateReport, most: int = MOST) -> tuple[GateReport, ...]:
-    """The last finished runs of the same gate and profile on a machine of this name, oldest first."""
+    """The last finished runs of the same gate, profile and program on a machine of this name, oldest first."""
     found: list[GateReport] = []
     folders = sorted((path for path in (parent / report.id).glob("*") if path.is_dir()), reverse=True)
     for folder in folders:
@@ -46,7 +46,7 @@ def past_runs(parent: Path, report: GateReport, most: int = MOST) -> tuple[GateR
 
 
 def _comparable(past: GateReport, report: GateReport) -> bool:
-    return (past.profile, past.host.name) == (report.profile, report.host.name)
+    return (past.profile, past.program, past.host.name) == (report.profile, report.program, report.host.name)
 
 
 def series(runs: tuple[GateReport, ...], subject: str) -> tuple[Point, ...]:

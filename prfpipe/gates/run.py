@@ -22,7 +22,7 @@ from prfpipe.gates.measurement import GateContext, GateOptions, Measurement, Sam
 from prfpipe.gates.spec import FILE_NAME, Gate, subject_file
 from prfpipe.lever.folder import is_installed
 from prfpipe.models import DeploymentProfile, GateCheck, GateId, GateReport
-from prfpipe.plan import new_run_id, provenance
+from prfpipe.plan import new_run_id, provenance, without_secrets
 from prfpipe.progress import Progress
 from prfpipe.settings import Settings
 
@@ -119,6 +119,7 @@ def _report(
         title=spec.title,
         profile=context.profile,
         state=decide.word(checks),
+        program=tuple(without_secrets(word) for word in context.options.command),
         checks=tuple(checks),
         budget_version=spec.version,
         warn_at_percent=spec.warn_at_percent,

@@ -169,7 +169,8 @@ class GateTable(Record):
 class GateReport(Record):
     """What one run of a gate found; its files are in a folder that is named by `run_id`.
 
-    `budget_version`: of the gate.yaml, whose bytes have the digest `spec_sha256`.
+    `program`: the command that was gated in place of the gate's own subject, if one was. `budget_version`: of the
+    gate.yaml, whose bytes have the digest `spec_sha256`.
     """
 
     format: Literal["prfpipe/gate/v1"] = "prfpipe/gate/v1"
@@ -178,6 +179,7 @@ class GateReport(Record):
     title: str
     profile: DeploymentProfile
     state: GateWord
+    program: tuple[str, ...] = ()
     checks: tuple[GateCheck, ...] = Field(min_length=1)
     budget_version: int
     warn_at_percent: float

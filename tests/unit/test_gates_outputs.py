@@ -181,10 +181,11 @@ def _run(number: int, *checks: GateCheck, **changes: Any) -> GateReport:
     return report(*checks, run_id=f"20261123T12000{number}Z-prf-02-0000000{number}", **changes)
 
 
-def test_history_holds_finished_runs_of_the_same_profile_and_machine(tmp_path: Path) -> None:
+def test_history_holds_finished_runs_of_the_same_profile_program_and_machine(tmp_path: Path) -> None:
     first, second, now = _run(1, GOOD), _run(2, NEAR), _run(5, GOOD)
     other = _run(3, GOOD, host=first.host.model_copy(update={"name": "bench-2"}))
-    for past in (first, second, other, now):
+    program = _run(6, GOOD, program=("node", "server.js"))
+    for past in (first, second, other, now, program):
         write_report(past, _found(), tmp_path)
     write_report(_run(4, GOOD), _found(), tmp_path)
     (tmp_path / "PRF-02" / _run(4, GOOD).run_id / "digests.json").unlink()
