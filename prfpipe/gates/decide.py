@@ -183,8 +183,11 @@ def overhead(
     """One hot path's overhead against its budget in percent, by `limits.stratum_result` at that budget.
 
     Raises:
+        NothingMeasuredError: there are no invocations.
         GateError: the stratum was judged at another margin than the budget.
     """
+    if result.invocations < 1:
+        raise NothingMeasuredError(f"{budget.subject}: no invocations", hint=_NEVER_PASSES)
     if budget.budget is not None and stratum.margin_percent != budget.budget:
         raise GateError(
             f"{budget.subject}: judged at {stratum.margin_percent:g} %, but its budget is {budget.budget:g} %",

@@ -6,7 +6,7 @@ from prfpipe.errors import NothingMeasuredError
 from prfpipe.gates import decide
 from prfpipe.gates.boundaries import looks_up_to
 from prfpipe.gates.measurement import GateContext, Measurement, Paired, Sampled
-from prfpipe.models import Effort, GateCheck
+from prfpipe.models import Effort, GateCheck, Quantiles
 
 MOST: dict[Effort, int] = {Effort.QUICK: 370, Effort.STANDARD: 1000, Effort.RIGOROUS: 2000}
 """The most samples of each subject: up to the first look that can pass, to the fifth, to the last."""
@@ -26,13 +26,12 @@ def judge(context: GateContext, measured: Measurement) -> list[GateCheck]:
             checks = _paired(context, measured)
         case _:
             raise TypeError(f"{type(measured).__name__} is neither Sampled nor Paired")
-    phases = measured.phases()
-    return [
-        check.model_copy(
-            update={"phases": {name: decide.quantiles(found) for name, found in phases.get(check.subject, {}).items()}}
-        )
-        for check in checks
-    ]
+    return [check.model_copy(update={"phases": _phases(measured, check.subject)}) for check in checks]
+
+
+def _phases(measured: Measurement, subject: str) -> dict[str, Quantiles]:
+    found = measured.phases().get(subject, {})
+    return {name: decide.quantiles(samples) for name, samples in found.items() if samples}
 
 
 def _sampled(context: GateContext, measured: Sampled) -> list[GateCheck]:

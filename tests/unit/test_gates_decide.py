@@ -185,6 +185,13 @@ def test_an_overhead_judged_at_another_margin_than_its_budget_is_refused() -> No
         decide.overhead(budget("path", 3.0), found.stratum, found.result, 80.0)
 
 
+def test_an_overhead_without_invocations_is_refused() -> None:
+    found = overhead(low=0.98, estimate=0.99, high=1.0, margin=5.0)
+    nothing = found.result.model_copy(update={"invocations": 0})
+    with pytest.raises(NothingMeasuredError, match="path: no invocations"):
+        decide.overhead(budget("path", 5.0), found.stratum, nothing, 80.0)
+
+
 @pytest.mark.parametrize(
     ("low", "high", "doubts", "state"),
     [
