@@ -143,7 +143,7 @@ def _used(budget: BudgetInForce, figure: float) -> float | None:
 
 def _p99_message(check: GateCheck, budget: BudgetInForce, looks: Sequence[Look]) -> str:
     if budget.budget is None:
-        return f"out of scope: {budget.out_of_scope}"
+        return budget.out_of_scope
     seen = f"{check.over} of {check.decided_on} over {budget.budget:g} ms"
     match check.state:
         case "fail":
@@ -151,7 +151,7 @@ def _p99_message(check: GateCheck, budget: BudgetInForce, looks: Sequence[Look])
         case "pass" | "warn":
             return f"p99 is at most {check.high:.4g} ms; {seen}{_early(check, budget)}"
         case _:
-            return f"not decided: {seen}; {_what_it_needs(check, looks)}"
+            return f"{seen}; {_what_it_needs(check, looks)}"
 
 
 def _early(check: GateCheck, budget: BudgetInForce) -> str:
@@ -229,16 +229,16 @@ def _overhead_state(budget: BudgetInForce, stratum: StratumResult, doubts: Seque
 
 def _overhead_message(state: CheckState, budget: BudgetInForce, stratum: StratumResult, doubts: Sequence[str]) -> str:
     if budget.budget is None:
-        return f"out of scope: {budget.out_of_scope}"
+        return budget.out_of_scope
     if doubts:
-        return f"not decided: {'; '.join(doubts)}"
+        return "; ".join(doubts)
     if stratum.worst_percent is None:
-        return "not decided: too few invocations for an interval: measure at a higher effort"
+        return "too few invocations for an interval: measure at a higher effort"
     limit, worst = f"{budget.budget:g} %", fmt.show_worst(stratum.worst_percent, budget.budget)
     if state == "fail":
         return f"the overhead is above its budget of {limit}; it may be as much as {worst}"
     known = f"the overhead may be as much as {worst}, its budget is {limit}"
-    return f"not decided: {known}: measure at a higher effort" if state == "undecided" else known
+    return f"{known}: measure at a higher effort" if state == "undecided" else known
 
 
 # ---- the gate -------------------------------------------------------------------------------------------

@@ -138,17 +138,18 @@ class Spike:
     subject: str
 
 
-_MAX_RINGS = 60
+_MAX_RINGS, _FEW = 60, 600
 _KIND_COLOURS = (style.CANDIDATE, style.BASELINE, style.NEAR, style.GOOD, style.CONTROL, style.OPEN)
 
 
 def timeline(moments: Sequence[Spike], *, width: int = 960, named: int = 3) -> bytes:
     """Every moment against its budget (100 %) over time; the highest are named, those over budget ringed."""
+    size = 8 if len(moments) <= _FEW else 4
     with style.figure(width, 380) as drawing:
         axes = drawing.add_subplot()
         for place, kind in enumerate(dict.fromkeys(moment.kind for moment in moments)):
             shown = [moment for moment in moments if moment.kind == kind]
-            axes.plot([m.seconds for m in shown], [m.share for m in shown], ".", markersize=4, markeredgewidth=0,
+            axes.plot([m.seconds for m in shown], [m.share for m in shown], ".", markersize=size, markeredgewidth=0,
                       color=_KIND_COLOURS[place % len(_KIND_COLOURS)], alpha=0.7, label=clean(kind, 30))  # fmt: skip
         over = [moment for moment in moments if moment.share > 100]
         # Rings point out few; where most are over budget the line says so.
@@ -159,7 +160,7 @@ def timeline(moments: Sequence[Spike], *, width: int = 960, named: int = 3) -> b
             axes.annotate(clean(spike.subject, 24), (spike.seconds, spike.share), xytext=(6, 2),
                           textcoords="offset points", fontsize=11, color=style.INK)  # fmt: skip
         _timeline_frame(axes)
-        drawing.legend(loc="outside lower center", ncols=3 if width <= NARROW else 6, markerscale=3)
+        drawing.legend(loc="outside lower center", ncols=3 if width <= NARROW else 6, markerscale=12 / size)
         return style.svg(drawing, "auto")
 
 
