@@ -68,16 +68,13 @@ def publish_verdict(current: Run) -> None:
         description=f"{context.spec.id}: {evidence.verdict.verdict}, claim {evidence.verdict.claim}",
     )
     for event in read_events(context.folder.read(layout.EVENTS)):
-        _emit(event, context.plan.host.name)
+        emit(event, f"prfpipe.lever.{context.spec.id}", context.spec.id, context.plan.host.name)
 
 
-def _emit(event: Event, host: str) -> None:
+def emit(event: Event, resource: str, name: str, host: str) -> None:
+    """Send one of the doctrine's events to Prefect, about a resource of this id and name."""
     emit_event(
         event=f"prfpipe.{event.code}",
-        resource={
-            "prefect.resource.id": f"prfpipe.lever.{event.lever}",
-            "prefect.resource.name": event.lever,
-            "prfpipe.host": host,
-        },
+        resource={"prefect.resource.id": resource, "prefect.resource.name": name, "prfpipe.host": host},
         payload={"level": event.level, "message": event.message, "run_id": event.run_id, **event.figures},
     )

@@ -16,7 +16,7 @@ from typing import Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from prfpipe.digests import canonical_json, read_json
-from prfpipe.errors import TamperError
+from prfpipe.errors import BundleError, TamperError
 from prfpipe.layout import PLAN, STATEMENT, first_problem, is_name
 from prfpipe.models import ClaimWord, FileDigest, Plan, Record, RunId, Sha256, Verdict, VerdictWord
 
@@ -139,7 +139,11 @@ def manifest_of(data: bytes, run_id: str) -> dict[str, FileDigest]:
 
 
 def _canonical(model: type[R], data: bytes, what: str) -> R:
-    if canonical_json(read_json(data, source=f"{STATEMENT}, {what}")) != data:
+    try:
+        found = read_json(data, source=what)
+    except BundleError as error:
+        raise _problem(error.message) from error
+    if canonical_json(found) != data:
         raise _problem(f"{what} is not in canonical form")
     try:
         return model.model_validate_json(data)

@@ -3,8 +3,10 @@
     PrfpipeError                    exit 4
     ├── InputError                  exit 2: what the person gave cannot be used
     │   ├── LeverError              a lever folder or its lever.yaml
+    │   ├── GateError               a gate's folder, its gate.yaml, its budgets or their ledger
     │   ├── SettingsError           a setting, a flag or an environment variable
     │   └── ResumeError             a run that cannot be resumed as asked
+    ├── NothingMeasuredError        exit 4: a gate has no samples to decide on
     ├── SubjectError                exit 4: a subject did not do what the protocol asks
     │   ├── SubjectStartError       it did not become ready
     │   ├── SubjectCrashError       it died, or raised from an operation
@@ -57,12 +59,20 @@ class LeverError(InputError):
     """A lever folder or its lever.yaml is not valid."""
 
 
+class GateError(InputError):
+    """A gate's folder, its gate.yaml, its budgets or their ledger cannot be used."""
+
+
 class SettingsError(InputError):
     """A setting, flag or environment variable is not valid."""
 
 
 class ResumeError(InputError):
     """A run cannot be resumed as asked."""
+
+
+class NothingMeasuredError(PrfpipeError):
+    """A gate has no samples, or not those that its budgets are about: it must not pass."""
 
 
 class SubjectError(PrfpipeError):

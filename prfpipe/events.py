@@ -1,13 +1,16 @@
 """PRF-001..005 as structured records, and where they go.
 
 Which events a run emits follows from its plan, its verdict and its files alone, so that the audit can tell
-whether `events.jsonl` says what happened.
+whether `events.jsonl` says what happened. Gates and the check of the doctrine emit events that belong to no run:
+these have no run id, and no lever unless they are about one.
 """
 
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, Protocol
+
+from pydantic import Field
 
 from prfpipe import layout
 from prfpipe.digests import canonical_json
@@ -17,18 +20,34 @@ from prfpipe.models import GuardMetric, GuardResult, Plan, Record, RunId, Verdic
 _CODES = {event.code: event for event in EVENT_CODES}
 _TITLES = {artifact.id: artifact.title for artifact in ARTIFACTS}
 Missing = Mapping[str, tuple[str, ...]]
+Code = Literal["PRF-001", "PRF-002", "PRF-003", "PRF-004", "PRF-005"]
+Figures = dict[str, float | str]
 
 
 class Event(Record):
-    """One event. `figures` holds numbers and short texts, each under a name with its unit."""
+    """One event. `figures` holds numbers and short texts, each under a name with its unit.
 
-    code: Literal["PRF-001", "PRF-002", "PRF-003", "PRF-004", "PRF-005"]
+    `run_id` and `lever` are left out of the bytes of an event that belongs to none.
+    """
+
+    code: Code
     level: Literal["info", "error"]
     message: str
-    run_id: RunId
-    lever: str
+    run_id: RunId | None = Field(default=None, exclude_if=lambda value: value is None)
+    lever: str | None = Field(default=None, exclude_if=lambda value: value is None)
     time: str
-    figures: dict[str, float | str]
+    figures: Figures
+
+
+def make_event(
+    code: Code, figures: Figures, *, time: str, detail: str = "", run_id: str | None = None, lever: str | None = None
+) -> Event:
+    """The event with this code; `detail` follows the doctrine's words for it, `time` is in UTC."""
+    told = _CODES[code]
+    message = told.meaning + detail
+    return Event(
+        code=code, level=told.level, message=message, run_id=run_id, lever=lever, time=time, figures=figures
+    )  # fmt: skip
 
 
 class Sink(Protocol):
@@ -66,7 +85,7 @@ class LogSink:
         figures = json.dumps(event.figures, sort_keys=True)
         self._logger.log(
             self._LEVELS[event.level],
-            "%s %s: %s %s", event.code, event.lever, event.message, figures,
+            "%s %s: %s %s", event.code, event.lever or "project", event.message, figures,
             extra={"prf_event": event.model_dump(mode="json")},
         )  # fmt: skip
 
@@ -107,21 +126,12 @@ def events_for(plan: Plan, verdict: Verdict, missing: Missing, time: str) -> tup
         *_guard(verdict, "cold_start", "holds", "PRF-005"),
     ]
     return tuple(
-        Event(
-            code=code,
-            level=_CODES[code].level,
-            message=_CODES[code].meaning + detail,
-            run_id=plan.run_id,
-            lever=plan.lever.id,
-            time=time,
-            figures=figures,
-        )
+        make_event(code, figures, time=time, detail=detail, run_id=plan.run_id, lever=plan.lever.id)
         for code, detail, figures in found
     )
 
 
-_Code = Literal["PRF-001", "PRF-002", "PRF-003", "PRF-004", "PRF-005"]
-_Found = Iterator[tuple[_Code, str, dict[str, float | str]]]
+_Found = Iterator[tuple[Code, str, Figures]]
 
 
 def _compliance(verdict: Verdict, missing: Missing) -> _Found:
@@ -146,14 +156,14 @@ def _profiled(verdict: Verdict, missing: Missing) -> _Found:
             yield "PRF-003", "", {"scenario": result.scenario, "speedup": result.speedup.estimate}
 
 
-def _guard(verdict: Verdict, metric: GuardMetric, state: str, code: _Code) -> _Found:
+def _guard(verdict: Verdict, metric: GuardMetric, state: str, code: Code) -> _Found:
     for guard in verdict.guards:
         if (guard.metric, guard.state) == (metric, state):
             yield code, "", _guard_figures(guard)
 
 
-def _guard_figures(guard: GuardResult) -> dict[str, float | str]:
-    figures: dict[str, float | str] = {"budget_percent": guard.max_regression_percent}
+def _guard_figures(guard: GuardResult) -> Figures:
+    figures: Figures = {"budget_percent": guard.max_regression_percent}
     if guard.worst_percent is not None:
         figures["worst_percent"] = guard.worst_percent
     return figures

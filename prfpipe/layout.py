@@ -292,6 +292,11 @@ def missing_files(plan: Plan, names: Iterable[str]) -> dict[str, tuple[str, ...]
     return {artifact: lacking for artifact, lacking in missing.items() if lacking}
 
 
+def artifact_of(name: str) -> str | None:
+    """The artifact to whose folder a file belongs: `art-05-tail/tail.md` -> ART-05; None for the run's other files."""
+    return next((item.id for item in ARTIFACTS if name.startswith(f"{item.id.lower()}-")), None)
+
+
 def unobtainable_files(plan: Plan) -> frozenset[str]:
     """What this lever's profiles cannot give, because it has command variants or asks for fewer profilers."""
     variants = (plan.lever.variants.baseline, plan.lever.variants.candidate)

@@ -26,6 +26,8 @@ from prfpipe.models import (
 LOOK_FRACTIONS = (0.1, 0.2, 0.4, 0.7, 1.0)
 LOOK_WEIGHTS = (0.1, 0.1, 0.2, 0.2, 0.4)
 MAX_INVOCATIONS = 150
+NO_COMMIT = "none"
+"""Where a commit belongs and the lever's folder is in no git repository."""
 _TOOLS = ("prfpipe", "py-spy", "memray", "coverage", "pydantic", "prefect", "boto3")
 
 # effort: alpha; seconds for the primary scenario and each stratum, the others together, and the baseline stage;
@@ -101,7 +103,7 @@ def planned_scenarios(plan: Plan) -> tuple[Scenario, ...]:
 def provenance(command: tuple[str, ...], folder: Path, now: datetime) -> Provenance:
     """The commit of the lever folder, tool versions, and the command with secrets taken out."""
     return Provenance(
-        git_commit=_git(folder, "rev-parse", "HEAD") or "none",
+        git_commit=_git(folder, "rev-parse", "HEAD") or NO_COMMIT,
         git_dirty=bool(_git(folder, "status", "--porcelain", "--", ".")),
         command=tuple(without_secrets(word) for word in command),
         created_at=now.isoformat(timespec="milliseconds"),

@@ -17,6 +17,8 @@ class Settings(BaseSettings):
     store: str = Field("./evidence", description="Evidence store: a folder or s3://bucket/prefix?endpoint=URL")
     runs: Path = Field(Path(".prfpipe/runs"), description="Where runs are kept while they are made")
     levers: Path = Field(Path("levers"), description="Folder that holds the lever folders")
+    gates: Path = Field(Path("gates"), description="Folder that holds the gates' folders")
+    gate_reports: Path = Field(Path(".prfpipe/gates"), description="Where gates write their reports")
     subject_timeout_seconds: float = Field(60.0, gt=0, le=86_400, description="Longest wait for one answer")
     lock: Path | None = Field(None, description="File that a measuring process locks (default: one for the host)")
     noise_limit_percent: float = Field(

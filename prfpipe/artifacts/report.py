@@ -48,8 +48,12 @@ class PatchLine:
 
 def report(evidence: Evidence) -> bytes:
     """The page. What the run did not reach is said to be missing."""
-    template = _environment().get_template("report.html.j2")
-    return template.render(_context(evidence)).encode("utf-8", "replace")
+    return render("report.html.j2", _context(evidence))
+
+
+def render(template: str, context: Mapping[str, object]) -> bytes:
+    """A page from one of the templates; every text in it is escaped and shows nothing but itself."""
+    return _environment().get_template(template).render(context).encode("utf-8", "replace")
 
 
 def _context(evidence: Evidence) -> Mapping[str, object]:

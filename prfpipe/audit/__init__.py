@@ -6,9 +6,13 @@ Nothing here measures, starts a process or talks to a network; an auditor needs 
     bundle.py   the parts of a bundle, each parsed once
     checks.py   every check, in order
     samples.py  what the plan says about samples
+    doctrine.py the invariants, judged: may this run lack that?
+    gaps.py     what a bundle lacks of the invariants, as data
+    fields.py   every field that the doctrine lists, looked up
 """
 
-from prfpipe.audit.checks import audit, audit_files
+from prfpipe.audit.checks import audit, audit_files, examine_files
+from prfpipe.audit.gaps import Gap, absent_files
 from prfpipe.audit.report import AuditReport, Check
 
-__all__ = ["AuditReport", "Check", "audit", "audit_files"]
+__all__ = ["AuditReport", "Check", "Gap", "absent_files", "audit", "audit_files", "examine_files"]

@@ -19,6 +19,7 @@ from prfpipe.attest import predicate_for
 from prfpipe.audit import doctrine, samples
 from prfpipe.audit.bundle import HINT, Bundle
 from prfpipe.audit.doctrine import Noted
+from prfpipe.audit.gaps import BUNDLE, GAPS, Gap
 from prfpipe.audit.report import UNSIGNED, AuditReport, Check
 from prfpipe.bundle import read_tree
 from prfpipe.digests import sha256_hex, sha256_tree
@@ -65,7 +66,28 @@ def audit(folder: Path) -> AuditReport:
 
 def audit_files(files: Mapping[str, bytes]) -> AuditReport:
     """Audit a bundle given as its files' bytes by name. Pure: no clock, no file, no network."""
+    return _audit(Bundle(files))
+
+
+def examine_files(files: Mapping[str, bytes]) -> tuple[AuditReport, dict[str, tuple[Gap, ...]]]:
+    """Audit a bundle, and say what it lacks of each invariant; those that the audit did not reach are left out.
+
+    An audit takes what a run itself says it could not have; here it is a gap all the same.
+    """
     bundle = Bundle(files)
+    report = _audit(bundle)
+    reached = (check for check in report.checks if check.id in GAPS and check.result != "skipped")
+    return report, {check.id: _gaps(bundle, check) for check in reached}
+
+
+def _gaps(bundle: Bundle, check: Check) -> tuple[Gap, ...]:
+    try:
+        return tuple(GAPS[check.id](bundle))
+    except (PrfpipeError, *_BROKEN):
+        return (Gap(clause=BUNDLE, missing=check.detail),)
+
+
+def _audit(bundle: Bundle) -> AuditReport:
     done: dict[str, Check] = {}
     for spec in CHECKS:
         blocked = [need for need in spec.needs if done[need].result in ("fails", "skipped")]

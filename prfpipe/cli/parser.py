@@ -2,10 +2,12 @@
 
 import argparse
 import importlib
+import sys
 from collections.abc import Callable, Sequence
 
 Command = Callable[[argparse.Namespace], int]
 EFFORTS = ("quick", "standard", "rigorous")
+PROFILES = ("dev_local", "ci_dev", "enterprise")
 
 _EPILOG = """examples:
   prfpipe new my_lever
@@ -14,16 +16,21 @@ _EPILOG = """examples:
   prfpipe audit ./bundle
 
 exit codes:
-  0 adopt or pass, 1 reject, 2 bad input or usage, 3 undecided, 4 tool or infrastructure failure
+  0 adopt or pass, 1 reject or over budget, 2 bad input or usage, 3 undecided, 4 tool or infrastructure failure
 
-settings: PRFPIPE_STORE, PRFPIPE_RUNS, PRFPIPE_LEVERS, PRFPIPE_LOCK, PRFPIPE_SUBJECT_TIMEOUT_SECONDS,
-  PRFPIPE_NOISE_LIMIT_PERCENT
+settings: PRFPIPE_STORE, PRFPIPE_RUNS, PRFPIPE_LEVERS, PRFPIPE_GATES, PRFPIPE_GATE_REPORTS, PRFPIPE_LOCK,
+  PRFPIPE_SUBJECT_TIMEOUT_SECONDS, PRFPIPE_NOISE_LIMIT_PERCENT
 """
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse a command line; `command` of the result is the function to call. Ends the process on bad usage."""
-    return build_parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    # What stands after `--` is another program's command line: argparse must not read it as ours.
+    at = words.index("--") if words[:1] == ["gate"] and "--" in words else len(words)
+    arguments = build_parser().parse_args(words[:at])
+    arguments.program = tuple(words[at + 1 :])
+    return arguments
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -39,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     _evaluate(commands)
     _levers(commands)
     _evidence(commands)
+    _gate(commands)
     return parser
 
 
@@ -136,12 +144,57 @@ def _evidence(commands: "_Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("bundle", metavar="DIR|RUN_ID", help="the folder of a bundle, or a run id in the store")
     _store(parser)
     _json(parser)
+    _doctrine(commands)
     parser = commands.add_parser(
         "store", help="what a store can do", description="What a store can do.", epilog="example: prfpipe store probe"
     )
     inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     parser = _command(inner, "probe", "find out what the store really guarantees", "prfpipe store probe --json")
     _store(parser)
+    _json(parser)
+
+
+def _doctrine(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands, "doctrine", "check the doctrine's invariants: PRF-001, or PRF-002 with what is missing",
+        "prfpipe doctrine", "prfpipe doctrine ./bundle", "prfpipe doctrine --archive ./evidence --json",
+    )  # fmt: skip
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "bundle", metavar="DIR|RUN_ID", nargs="?",
+        help="the folder of a bundle, or a run id in the store; without one: the gates of this project",
+    )  # fmt: skip
+    what.add_argument(
+        "--archive", metavar="URL",
+        help="a store: the gates, and of each lever its newest adopted bundle (its newest if none was adopted)",
+    )  # fmt: skip
+    _store(parser)
+    _json(parser)
+
+
+def _gate(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands,
+        "gate",
+        "hold the runtime against the budgets of PRF-01 to PRF-04, for CI",
+        "prfpipe gate PRF-01",
+        "prfpipe gate all --profile ci_dev --junit gates.xml",
+        "prfpipe gate PRF-01 -- node server.js --once",
+        "prfpipe gate check --against origin/main",
+    )
+    parser.add_argument(
+        "gate",
+        metavar="GATE",
+        help="PRF-01, PRF-02, PRF-03, PRF-04, the path of a gate's folder, `all`, or `check`: budgets and ledgers only",
+    )
+    parser.add_argument("--profile", choices=PROFILES, default=PROFILES[0], help="whose budgets (default: %(default)s)")
+    parser.add_argument(
+        "--effort", choices=EFFORTS, default="standard", help="at most 370, 1000 or 2000 samples of each subject"
+    )
+    parser.add_argument("--samples", type=int, metavar="N", help="at most N samples of each subject instead")
+    parser.add_argument("--ready", metavar="TEXT", default="", help="with COMMAND: the line that says it is ready")
+    parser.add_argument("--junit", metavar="FILE", help="write JUnit XML as well")
+    parser.add_argument("--against", metavar="COMMIT", help="with `check`: ledgers may only have grown since")
     _json(parser)
 
 

@@ -1,13 +1,10 @@
 """`prfpipe results`."""
 
 import argparse
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 from prfpipe import layout
 from prfpipe.artifacts.results import Result, results_markdown, results_text
-from prfpipe.attest import manifest_of
 from prfpipe.audit import audit_files
 from prfpipe.bundle import read_tree
 from prfpipe.cli.output import print_json, print_text
@@ -16,7 +13,8 @@ from prfpipe.errors import NotFoundError, TamperError
 from prfpipe.models import Effort
 from prfpipe.progress import Terminal
 from prfpipe.store.base import Store
-from prfpipe.store.evidence import BundleRef, fetch, list_bundles
+from prfpipe.store.evidence import BundleRef, list_bundles
+from prfpipe.store.scratch import fetched
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -58,8 +56,7 @@ def _result(store: Store, ref: BundleRef) -> Result:
     Raises:
         TamperError: the bundle does not pass its audit.
     """
-    with tempfile.TemporaryDirectory(prefix="prfpipe-results-") as scratch:
-        folder = fetch(store, ref, Path(scratch, "bundle"), lambda data: manifest_of(data, ref.run_id))
+    with fetched(store, ref) as folder:
         files = read_tree(folder)
     try:
         audit_files(files).require()

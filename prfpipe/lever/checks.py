@@ -86,11 +86,23 @@ def _own_files(spec: LeverSpec) -> frozenset[str]:
 
 def _files(spec: LeverSpec, folder: Path) -> Iterator[Problem]:
     for where, name in _named_files(spec):
-        pure = PurePosixPath(name)
-        if pure.is_absolute() or ".." in pure.parts or "\\" in name or not name.isprintable():
-            yield where, f"{name!r} must be a path inside the lever folder"
-        elif not _is_plain_file(folder, pure):
-            yield where, f"{name} is not a file in {folder} (links do not count)"
+        if problem := file_problem(folder, name):
+            yield where, problem
+
+
+def file_problem(folder: Path, name: str, owner: str = "lever") -> str | None:
+    """Why a name is not that of a plain file inside its owner's folder; None if it is."""
+    if not is_inside(name):
+        return f"{name!r} must be a path inside the {owner} folder"
+    if not _is_plain_file(folder, PurePosixPath(name)):
+        return f"{name} is not a file in {folder} (links do not count)"
+    return None
+
+
+def is_inside(name: str) -> bool:
+    """Whether a name in a spec is a relative path that cannot leave its folder."""
+    pure = PurePosixPath(name)
+    return not (pure.is_absolute() or ".." in pure.parts or "\\" in name or not name.isprintable())
 
 
 def _is_plain_file(root: Path, name: PurePosixPath) -> bool:

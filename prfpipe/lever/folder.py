@@ -71,7 +71,7 @@ def check_requirements(lever: Lever) -> None:
     Raises:
         LeverError: it names all that are missing and how to install them.
     """
-    missing = [requirement for requirement in lever.spec.requires if not _installed(requirement)]
+    missing = [requirement for requirement in lever.spec.requires if not is_installed(requirement)]
     if missing:
         raise LeverError(
             f"{lever.spec.id} needs {', '.join(missing)}, which is not installed here",
@@ -88,7 +88,8 @@ def _options(lever: Lever) -> list[str]:
     return ["--no-deps"] if all("==" in requirement for requirement in lever.spec.requires) else []
 
 
-def _installed(requirement: str) -> bool:
+def is_installed(requirement: str) -> bool:
+    """Whether the distribution of `NAME` or `NAME==VERSION` is installed here."""
     name, _, version = requirement.partition("==")
     try:
         found = distribution(name.partition("[")[0]).version

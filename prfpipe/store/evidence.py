@@ -120,6 +120,21 @@ def resolve(store: Store, wanted: str, lever: str | None = None) -> BundleRef:
     return ref if store.exists(_key(ref, STATEMENT)) else _no_bundle(f"{store.url()} has no bundle {wanted}")
 
 
+def get_statement(store: Store, ref: BundleRef) -> bytes:
+    """The bytes of a bundle's statement, as the store has them.
+
+    Raises:
+        StoreError: the store failed, or the bundle is gone.
+    """
+    return store.get(_key(ref, STATEMENT), max_bytes=MAX_STATEMENT_BYTES)
+
+
+def stored_files(store: Store, ref: BundleRef) -> frozenset[str]:
+    """The names of a bundle's files that the store has, listed by its statement or not. Raises `StoreError`."""
+    folder = f"{ROOT}/{ref.lever}/{ref.run_id}"
+    return frozenset(info.key.removeprefix(f"{folder}/") for info in store.list(folder))
+
+
 def fetch(
     store: Store,
     ref: BundleRef,
@@ -145,7 +160,7 @@ def fetch(
     """
     to = to.absolute()
     _require_free(to)
-    statement = store.get(_key(ref, STATEMENT), max_bytes=MAX_STATEMENT_BYTES)
+    statement = get_statement(store, ref)
     manifest = read_manifest(statement)
     _check_manifest(manifest)
     with os_errors(str(to)):
@@ -269,7 +284,7 @@ def _regular(bundle_dir: Path, name: str) -> Path:
 def _refuse_other_statement(store: Store, ref: BundleRef, statement: bytes) -> None:
     """Before anything is added to a bundle that is committed already."""
     try:
-        stored = store.get(_key(ref, STATEMENT), max_bytes=MAX_STATEMENT_BYTES)
+        stored = get_statement(store, ref)
     except NotFoundError:
         return
     if stored != statement:

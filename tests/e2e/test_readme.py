@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,18 @@ def test_the_page_shows_commands() -> None:
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> list[Done]:
-    """All of them, one after the other; a lever that takes seconds stands for LEV-01."""
+    """All of them, one after the other; a lever that takes seconds and lies in a repository stands for LEV-01."""
     home = tmp_path_factory.mktemp("newcomer")
-    write_lever(home / "levers" / "lev_01", id="LEV-01", profiles=[], scenarios=SCENARIOS)
+    write_lever(home / "levers" / "lev_01", id="LEV-01", profiles=["py-spy"], scenarios=SCENARIOS)
+    _commit(home)
     return [_run(home, words[1:]) for words in COMMANDS]
+
+
+def _commit(home: Path) -> None:
+    """Evidence without a commit is not all that the doctrine asks for."""
+    who = ("-c", "user.name=Newcomer", "-c", "user.email=newcomer@example.com")
+    for words in (("init", "--quiet"), ("add", "levers"), (*who, "commit", "--quiet", "--message", "A lever")):
+        subprocess.run(["git", *words], cwd=home, check=True, capture_output=True)
 
 
 def _run(home: Path, argv: list[str]) -> Done:

@@ -81,6 +81,15 @@ def test_the_form_describes_each_parameter_and_offers_the_efforts(deployed: Depl
     assert deployed.deployment["enforce_parameter_schema"] is True
 
 
+def test_the_gates_have_a_deployment_with_a_form_of_their_own(deployed: Deployed) -> None:
+    deployment = deployed.server.get("deployments/name/performance-gates/performance-gates")
+    schema = deployment["parameter_openapi_schema"]
+    assert list(schema["properties"]) == ["gate", "profile", "effort"]
+    assert all(field["description"] for field in schema["properties"].values())
+    assert schema["definitions"]["DeploymentProfile"]["enum"] == ["dev_local", "ci_dev", "enterprise"]
+    assert deployment["global_concurrency_limit"]["limit"] == 1
+
+
 def test_one_run_at_a_time_others_wait(deployed: Deployed) -> None:
     assert deployed.deployment["global_concurrency_limit"]["limit"] == 1
     assert deployed.deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"

@@ -15,7 +15,7 @@ from prfpipe.artifacts.art04 import proof_notes
 from prfpipe.artifacts.art05 import tail_notes
 from prfpipe.attest import make_statement
 from prfpipe.bundle import RunFolder
-from prfpipe.digests import canonical_json, derive_seed, sha256_hex, sha256_tree
+from prfpipe.digests import canonical_json, derive_seed, pretty_json, sha256_hex, sha256_tree
 from prfpipe.doctrine import Stage
 from prfpipe.events import events_bytes, events_for
 from prfpipe.models import (
@@ -141,11 +141,14 @@ class Parts:
 
 def profile_files(variant: str) -> dict[str, bytes]:
     record = records.profile(variant)
+    assert record.cpu is not None
+    assert record.allocations is not None
+    hotspots = [found.model_dump() for found in record.cpu.hotspots]
     raw = {
         "cpu.folded": b"operate;parse 12\n",
         "cpu.svg": records.flamegraph(variant),
-        "hotspots.json": b"{}\n",
-        "memory.json": b"{}\n",
+        "hotspots.json": pretty_json({"self": hotspots, "total": hotspots}),
+        "memory.json": pretty_json(record.allocations.model_dump()),
         "memory.html": b"<!doctype html>\n",
     }
     return {

@@ -348,7 +348,9 @@ def test_a_lever_in_another_language_has_no_flamegraph_and_the_audit_says_so(
     lever = records.lever(bundles.SPEEDUPS, guards=(), variants=variants)
     report = built(bundles.Parts.of(bundles.plan(lever=lever)), tmp_path)
     assert report.accepted, report.checks
-    assert {check.id for check in report.checks if check.result == "noted"} == {"INV-PRF-ARTIFACTS"}
+    noted = {check.id: check.detail for check in report.checks if check.result == "noted"}
+    assert noted.keys() == {"INV-PRF-ARTIFACTS", "INV-PRF-PROFILED"}
+    assert all("this lever cannot be profiled in full" in detail for detail in noted.values())
     assert "PRF-002" in next(check.detail for check in report.checks if check.id == "events")
 
 

@@ -25,7 +25,7 @@ from tests.support.levers import BASELINE, CANDIDATE, write_lever
 
 COMMANDS = [
     [], ["evaluate"], ["results"], ["levers"], ["check"], ["new"], ["schema"], ["bundles"], ["fetch"], ["audit"],
-    ["store"], ["store", "probe"],
+    ["store"], ["store", "probe"], ["doctrine"], ["gate"],
 ]  # fmt: skip
 CONSOLE_SCRIPT = "import sys; from prfpipe.cli import main; sys.argv[0] = 'prfpipe'; sys.exit(main())"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from prfpipe.events import Event, LineSink, LogSink, emit_all, events_bytes, events_for
+from prfpipe.events import Event, LineSink, LogSink, emit_all, events_bytes, events_for, make_event, read_events
 from prfpipe.models import GuardResult, Plan, Verdict
 from tests.support import bundles, records
 
@@ -106,3 +106,17 @@ def test_the_log_gets_level_text_and_the_structured_event(plan: Plan, caplog: py
     assert [record.levelname for record in caplog.records] == ["INFO", "ERROR"]
     assert "PRF-004 LEV-01: p99 budget exceeded" in caplog.messages[1]
     assert json.loads(json.dumps(vars(caplog.records[1])["prf_event"]))["code"] == "PRF-004"
+
+
+def test_an_event_outside_of_a_run_has_no_run_and_no_lever_in_its_bytes() -> None:
+    event = make_event("PRF-004", {"subsystem": "dispatch", "budget_ms": 10.0}, time=TIME, detail=": dispatch")
+    [line] = events_bytes([event]).splitlines()
+    assert json.loads(line).keys() == {"code", "level", "message", "time", "figures"}
+    assert (event.level, event.message) == ("error", "p99 budget exceeded for subsystem: dispatch")
+    assert read_events(line) == (event,)
+
+
+def test_the_log_says_project_where_an_event_is_about_no_lever(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "prfpipe.events")
+    emit_all([make_event("PRF-001", {}, time=TIME), make_event("PRF-002", {}, time=TIME, lever="LEV-03")], LogSink())
+    assert [message.split(":")[0] for message in caplog.messages] == ["PRF-001 project", "PRF-002 LEV-03"]

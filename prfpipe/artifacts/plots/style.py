@@ -21,6 +21,8 @@ Which = Literal["x", "y"]
 
 INK, MUTED, RULE, PAPER, BAND = "#1b2430", "#5a6675", "#d5dbe3", "#ffffff", "#fbe9c6"
 BASELINE, CONTROL, CANDIDATE = "#4a5a70", "#8c96a3", "#0a63c9"
+# Answers; a mark or a word always stands beside the colour.
+GOOD, NEAR, BAD, OPEN = "#1f8a43", "#c58a00", "#c62a2f", "#8a6d3b"
 # The same roles on a dark page; swapped by a style sheet inside the SVG.
 DARK = {
     INK: "#e8edf4",
@@ -31,6 +33,10 @@ DARK = {
     BASELINE: "#b6c2d2",
     CONTROL: "#7d8998",
     CANDIDATE: "#62b0ff",
+    GOOD: "#5fce85",
+    NEAR: "#f0b93a",
+    BAD: "#ff8a84",
+    OPEN: "#cdb38a",
 }
 ARM_COLOURS = {"baseline": BASELINE, "control": CONTROL, "candidate": CANDIDATE}
 ARM_MARKERS = {"baseline": "o", "control": "D", "candidate": "s"}

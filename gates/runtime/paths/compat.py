@@ -1,0 +1,83 @@
+"""Compatibility check of a project: LEV-01's analyser, report and cache of facts.
+
+The project is `WORKDIR/project`; the manifest that its publisher has signed for it is `WORKDIR/project.manifest`.
+A module's digest is made once and serves both: the cache's key is made from it, provenance compares it. With or
+without instruments the key is the same.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gates.runtime import levers
+from gates.runtime.errors import ForgedError, TamperedError
+from gates.runtime.manifest import Manifest
+from gates.runtime.policy import Uid
+
+if TYPE_CHECKING:
+    from gates.runtime.core import Runtime
+
+PROJECT: Uid = ("Project", "project")
+
+
+class HotPath:
+    """Checks the project as it stands now."""
+
+    def __init__(self, runtime: "Runtime", workdir: Path, params: Mapping[str, Any]) -> None:
+        self._guard = runtime.guard
+        self._project, self._signed = workdir / "project", workdir / "project.manifest"
+        self._cache = workdir / "cache" / "facts.sqlite3"
+        names = ("candidate", "compat", "project")
+        self._lever = levers.load("lev_01_compat_cache", *names, admit=self._guard.admit_code)
+        self._keys = self._content_keys()
+
+    def perform(self, operation: Mapping[str, Any], by: Uid) -> dict[str, Any]:
+        """The report; see LEV-01's `workload.py` for the operation."""
+        self._guard.require(by, "check", PROJECT)
+        manifest, envelope = self._manifest()
+        settings, keys = operation["settings"], self._keys
+        with self._lever.candidate.FactCache(self._cache, keys, settings) as cache:
+
+            def facts_of(module: Any) -> Any:
+                keys.digest = hashlib.sha256(module.data).digest()
+                if manifest is not None:
+                    manifest.check(self._lever.project.display_name(module.path), keys.digest)
+                return cache.facts_of(module)
+
+            report: dict[str, Any] = self._lever.compat.check(self._project, settings, facts_of)
+        if manifest is not None and report["files"] != len(manifest.files):
+            raise TamperedError(f"{manifest.name}: {report['files']} modules, but {len(manifest.files)} were signed")
+        self._record(by, envelope, report)
+        return report
+
+    def close(self) -> None:
+        """Nothing is held between operations."""
+
+    def _manifest(self) -> tuple[Manifest | None, bytes]:
+        provenance = self._guard.provenance
+        if provenance is None:
+            return None, b""
+        try:
+            envelope = self._signed.read_bytes()
+        except OSError as error:
+            raise ForgedError(f"the project has no manifest: {error.strerror}") from error
+        return provenance.manifest(envelope), envelope
+
+    def _record(self, by: Uid, envelope: bytes, report: Mapping[str, Any]) -> None:
+        if self._guard.audit is not None:
+            signed = hashlib.sha256(envelope).hexdigest() if envelope else None
+            event = {"event": "checked", "by": by[1], "manifest": signed, "files": report["files"]}
+            self._guard.record(event | {"counts": report["counts"]})
+
+    def _content_keys(self) -> Any:
+        class Keys(self._lever.candidate.Keys):  # type: ignore[name-defined, misc]  # loaded by name
+            """Keys from digests of sources, instead of from sources."""
+
+            digest = b""
+
+            def key(self, source: bytes, dialect: str) -> bytes:
+                found: bytes = super().key(self.digest, dialect)
+                return found
+
+        return Keys()

@@ -1,0 +1,146 @@
+"""Trust state: what the runtime believes when it starts, read from disk and verified before anything is done.
+
+```
+STATE/trust/manifest        signed: digests of the policy, the extensions and the code of the hot paths
+STATE/trust/policies.cedar  STATE/trust/entities.json
+STATE/trust/audit.key       32 bytes that seal the audit log on this machine
+STATE/audit.log
+STATE/extensions/NAME.py
+```
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gates.runtime.audit import AuditLog
+from gates.runtime.config import Config
+from gates.runtime.errors import ConfigError, ForgedError, RuntimeFault
+from gates.runtime.manifest import Manifest
+from gates.runtime.policy import Policy, Uid
+from gates.runtime.provenance import Provenance
+
+MANIFEST, POLICIES, ENTITIES, AUDIT_KEY = "manifest", "policies.cedar", "entities.json", "audit.key"
+AUDIT_LOG = "audit.log"
+
+
+class Guard:
+    """The instruments that are on, for all hot paths; one that is off is None and costs a look."""
+
+    def __init__(self, state: Path, config: Config) -> None:
+        """Hydrate the trust state.
+
+        Raises:
+            AuditError: the audit log is not as this machine has left it.
+            ForgedError: the manifest is not the publisher's, or older than the epoch that the log has sealed.
+            TamperedError: the policy is not what was signed.
+        """
+        self.state = state
+        on = config.instruments
+        self.audit = AuditLog.open(state / AUDIT_LOG, _read(state / "trust" / AUDIT_KEY)) if on.audit else None
+        self.provenance = Provenance(config.publisher) if on.provenance else None
+        self.manifest = self._read_manifest()
+        self.policy = Policy(*self._policy_texts(), self._epoch) if on.policy else None
+        self._turns = 0
+
+    @property
+    def _epoch(self) -> int:
+        return self.manifest.epoch if self.manifest else 0
+
+    def renew(self) -> None:
+        """Take up a newer trust state that was put into place; every decision made before is void.
+
+        Raises:
+            ForgedError, TamperedError: as when starting; the state before stays in force.
+        """
+        before, self.manifest = self.manifest, self._read_manifest()
+        try:
+            if self.policy is not None:
+                epoch = self._epoch if self.manifest else self.policy.epoch + 1
+                self.policy.replace(*self._policy_texts(), epoch)
+        except RuntimeFault:
+            self.manifest = before
+            raise
+        self.record({"event": "policy", "epoch": self._epoch})
+        self.release()
+
+    def admit(self, name: str, content: bytes) -> None:
+        """Refuse content that the trust manifest does not vouch for. Raises `TamperedError`."""
+        if self.manifest is not None:
+            self.manifest.check(name, hashlib.sha256(content).digest())
+
+    def admit_code(self, folder: Path) -> None:
+        """Refuse a lever's folder whose code or data is not what was signed. Raises `TamperedError`."""
+        if self.manifest is not None:
+            for path in code_of(folder):
+                self.admit(code_name(folder, path), path.read_bytes())
+
+    def require(self, principal: Uid, action: str, resource: Uid) -> None:
+        """Refuse what the policy does not allow. Raises `DeniedError`."""
+        if self.policy is not None:
+            self.policy.require(principal, action, resource)
+
+    def record(self, event: dict[str, Any]) -> None:
+        """Write into the audit log; it is on disk when the turn ends."""
+        if self.audit is not None:
+            self.audit.record(event)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """What is done in here is released together: one flush at the end of the outermost turn, also after a fault."""
+        self._turns += 1
+        try:
+            yield
+        except RuntimeFault as fault:
+            self.record({"event": "refused", "fault": type(fault).__name__, "message": str(fault)})
+            raise
+        finally:
+            self._turns -= 1
+            self.release()
+
+    def release(self) -> None:
+        """Everything recorded so far is on disk when this returns, unless a turn is open. Raises `AuditError`."""
+        if self.audit is not None and self._turns == 0:
+            self.audit.flush(max(self._epoch, self.audit.head.epoch))
+
+    def close(self) -> None:
+        """Let go of the audit log."""
+        if self.audit is not None:
+            self.audit.close()
+
+    def _read_manifest(self) -> Manifest | None:
+        if self.provenance is None:
+            return None
+        found = self.provenance.manifest(_read(self.state / "trust" / MANIFEST))
+        if self.audit is not None and found.epoch < self.audit.head.epoch:
+            raise ForgedError(f"the manifest is of policy epoch {found.epoch}, {self.audit.head.epoch} was in force")
+        return found
+
+    def _policy_texts(self) -> tuple[str, str]:
+        found = []
+        for name in (POLICIES, ENTITIES):
+            content = _read(self.state / "trust" / name)
+            self.admit(name, content)
+            found.append(content.decode("utf-8"))
+        return found[0], found[1]
+
+
+def code_of(folder: Path) -> list[Path]:
+    """What of a lever's folder takes part in a run: its modules, scripts and tables, not its cases and recordings."""
+    kinds = {".py", ".js", ".mjs", ".json", ".cedarschema"}
+    places = [folder, folder / "tables"]
+    return sorted(path for place in places for path in place.glob("*") if path.suffix in kinds)
+
+
+def code_name(folder: Path, path: Path) -> str:
+    """The name of a file of a lever in the trust manifest."""
+    return f"levers/{folder.name}/{path.relative_to(folder).as_posix()}"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error

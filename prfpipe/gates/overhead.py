@@ -1,0 +1,263 @@
+"""PRF-03: what security instrumentation costs on each hot path of the runtime, off against on.
+
+The comparison is a lever's (baseline: off, candidate: on), measured by `measure` with its A/A control and judged by
+the rule for strata at each path's own budget. No path is the primary one.
+"""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from prfpipe import measure, verdict
+from prfpipe.digests import derive_seed, sha256_tree
+from prfpipe.errors import GateError, NothingMeasuredError, ProfilerError
+from prfpipe.gates import one_off
+from prfpipe.gates.measurement import GateContext, Overhead, Paired
+from prfpipe.gates.overhead_tables import Costs, overhead_percent, tables
+from prfpipe.lever import Lever, load_lever
+from prfpipe.lever.folder import check_requirements
+from prfpipe.models import (
+    Arm,
+    Effort,
+    GateTable,
+    Invocation,
+    LeverSpec,
+    LeverSubject,
+    Plan,
+    Record,
+    SampleSet,
+    Scenario,
+    Schedule,
+    TreeRecord,
+)
+from prfpipe.plan import make_plan
+from prfpipe.profilers.session import Job, profile_variant
+from prfpipe.prove import conformance
+from prfpipe.prove.stand import Stand
+from prfpipe.subject.variants import copy_tree, source_files
+
+SPLIT: dict[Effort, int] = {Effort.QUICK: 1, Effort.STANDARD: 3, Effort.RIGOROUS: 8}
+"""Invocations of each instrument alone: they are described, never judged."""
+NO_PRIMARY = Scenario(name="none", primary=True)
+_HINT = "docs/gates.md, `PRF-03`."
+_OF_A_LEVER = {
+    "nothing-measured", "not-proven", "not-profiled", "stratum-holds", "stratum-slower", "stratum-undecided",
+}  # fmt: skip
+"""Reasons of a verdict that are about adopting a lever, or that the stratum's state says already."""
+
+
+class OverheadParams(Record):
+    """`params` of PRF-03's gate.yaml.
+
+    `beside`: folders that belong into the subjects' tree, by their place in it, relative to the gate's folder.
+    `instruments`: names that a scenario's `instruments` takes; each is also measured alone. `operations`: for each hot
+    path what one operation is. `one_off`: a Python file of the lever that prints what is paid once, as JSON of ns.
+    """
+
+    beside: dict[str, str] = Field(default_factory=dict)
+    instruments: tuple[str, ...] = ()
+    operations: dict[str, str] = Field(default_factory=dict)
+    one_off: str = ""
+    one_off_runs: Annotated[int, Field(ge=1, le=100)] = 5
+
+
+def open_measurement(context: GateContext) -> "Overheads":
+    """PRF-03's measuring, with its tree in place.
+
+    Raises:
+        GateError: `params` are not valid, or the subject is no lever.
+        LeverError: the lever is not valid, or something that it needs is not installed.
+    """
+    subject = context.gate.spec.subject
+    if not isinstance(subject, LeverSubject):
+        raise GateError("PRF-03 compares two variants: its subject is a lever", hint="Give `subject: {lever: FILE}`.")
+    params = _params(context)
+    lever = load_lever((context.gate.root / subject.lever).parent)
+    check_requirements(lever)
+    _refuse_other_paths(context, lever)
+    return Overheads(context, params, lever, _tree(context, params, lever))
+
+
+def _refuse_other_paths(context: GateContext, lever: Lever) -> None:
+    """Before minutes of measuring, not behind them."""
+    paths, budgets = {scenario.name for scenario in lever.spec.scenarios}, set(context.budgets)
+    if differing := sorted(paths ^ budgets):
+        raise NothingMeasuredError(
+            f"not both a scenario of {lever.spec.id} and a budget: {', '.join(differing)}",
+            hint="Give each hot path a budget, or name it in `out_of_scope` with its reason.",
+        )
+
+
+def _params(context: GateContext) -> OverheadParams:
+    try:
+        return OverheadParams.model_validate_json(json.dumps(context.gate.spec.params))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in ("params", *first["loc"]))
+        raise GateError(f"{context.gate.root / 'gate.yaml'}: {name}: {first['msg']}", hint=_HINT) from error
+
+
+def _tree(context: GateContext, params: OverheadParams, lever: Lever) -> Path:
+    """A private copy of the lever and of what it measures, as the repository has them beside each other."""
+    tree = context.scratch / "tree"
+    copy_tree(lever.root, tree)
+    for place, source in params.beside.items():
+        folder = (context.gate.root / source).resolve()
+        if not folder.is_dir():
+            raise GateError(f"{context.gate.root / 'gate.yaml'}: params.beside: {folder} is no folder", hint=_HINT)
+        copy_tree(folder, tree / place)
+    return tree
+
+
+def _samples(schedule: Schedule, invocations: Sequence[Invocation]) -> SampleSet:
+    return SampleSet(schedules=(schedule,), invocations=tuple(invocations))
+
+
+class Overheads(Paired):
+    """Every scenario of the lever is a hot path; those of one instrument alone are added here."""
+
+    def __init__(self, context: GateContext, params: OverheadParams, lever: Lever, tree: Path) -> None:
+        self.context, self.params, self.spec, self.tree = context, params, lever.spec, tree
+        self.seed = secrets.randbits(48)
+        self._files = source_files(tree)
+        self._samples: dict[str, SampleSet] = {}
+        self._costs = Costs({}, {}, {}, params.operations)
+
+    def overheads(self) -> Mapping[str, Overhead]:
+        """See `Paired.overheads`: conformance first, then each hot path until it is decided, then what costs what."""
+        doubts = self._conformance()
+        found = {scenario.name: self._overhead(scenario, doubts) for scenario in self.spec.scenarios}
+        alone = {scenario.name: self._alone(scenario) for scenario in self.spec.scenarios}
+        self._costs = Costs(found, alone, self._paid_once(), self.params.operations)
+        return found
+
+    def also(self) -> Mapping[str, Sequence[int]]:
+        """Every sample of each hot path, by arm."""
+        names = {"baseline": "off", "control": "off again", "candidate": "on"}
+        return {
+            f"{path}/{names[arm]}": [sample for item in found.invocations for sample in item.arms[arm].samples_ns]
+            for path, found in self._samples.items()
+            for arm in self.bench.arms
+        }
+
+    def tables(self) -> Sequence[GateTable]:
+        """What each instrument costs, what is paid once, tails with their justification."""
+        return tables(self._costs, self.context.budgets)
+
+    def notes(self) -> Sequence[str]:
+        """How to read the figures."""
+        return (
+            "Each overhead is that of the median turn, off and on interleaved, with a second copy of off as control.",
+            "A turn's time includes the flush (fsync) of its audit records to this machine's disk.",
+        )
+
+    def profile(self, subject: str, folder: Path) -> bytes | None:
+        """See `Measurement.profile`: of the runtime with instruments on."""
+        chosen = [item.model_copy(update={"primary": item.name == subject}) for item in self.spec.scenarios]
+        spec = self.spec.model_copy(update={"scenarios": tuple(chosen), "profiles": ("py-spy",)})
+        out = folder / "out"
+        job = Job(spec, "candidate", self.tree, folder / "work", out, self.seed, timeout=self.bench.timeout)
+        profile_variant(job, self.context.progress)
+        try:
+            return (out / "cpu.folded").read_bytes()
+        except OSError as error:
+            raise ProfilerError(f"{subject}: py-spy left no stacks", hint="Profile it by hand.") from error
+
+    @property
+    def bench(self) -> measure.Bench:
+        """Both variants in one tree, on the measuring CPU."""
+        trees: dict[Arm, Path] = {"baseline": self.tree, "control": self.tree, "candidate": self.tree}
+        context = self.context
+        timeout = context.settings.subject_timeout_seconds
+        return measure.Bench(self.spec, trees, context.scratch / "bench", context.host.measuring_cpu, timeout)
+
+    def _conformance(self) -> tuple[str, ...]:
+        """What the checked-in cases say against either variant."""
+        self.context.progress.say("PRF-03: conformance of both variants")
+        scratch = self.context.scratch / "proof"
+        scratch.mkdir()
+        stand = Stand(self.spec, self.tree, scratch, self.seed, self.bench.timeout, self.context.progress.say)
+        with stand.workload(self.spec.primary.params) as workload:
+            results = conformance.run(stand, workload, conformance.load(self.tree))
+        return tuple(
+            f"{result.variant} fails the conformance case `{case.name}`"
+            for result in results
+            for case in result.cases
+            if not case.passed
+        )
+
+    def _overhead(self, scenario: Scenario, doubts: tuple[str, ...]) -> Overhead:
+        """One hot path, measured until its stratum is decided or the effort's time is up."""
+        plan = self._plan(scenario)
+        found = self._measured(scenario, lambda samples: verdict.is_enough(plan, samples, scenario.name))
+        self._samples[scenario.name] = found
+        decided = verdict.decide(plan, found, (), (), self._same_tree)
+        against = tuple(reason.message for reason in decided.reasons if reason.code not in _OF_A_LEVER)
+        return Overhead(decided.strata[0], decided.scenarios[0], (*doubts, *against))
+
+    def _alone(self, scenario: Scenario) -> dict[str, float]:
+        """What each instrument costs by itself on one hot path, in percent."""
+        wanted, plan = SPLIT[self.context.options.effort], self._plan(scenario)
+        costs = {}
+        for name in self.params.instruments:
+            params = {**scenario.params, "instruments": [name]}
+            chosen = scenario.model_copy(update={"params": params})
+            found = self._measured(chosen, lambda samples: len(samples.invocations) >= wanted)
+            (result,) = verdict.scenario_results(plan, found)
+            costs[name] = overhead_percent(result.speedup)
+        return costs
+
+    def _measured(self, scenario: Scenario, enough: Callable[[SampleSet], bool]) -> SampleSet:
+        bench, progress = self.bench, self.context.progress
+        schedule = measure.choose_schedule(bench, scenario, derive_seed(self.seed, "pilot", 0))
+        done: list[Invocation] = []
+        what = f"PRF-03: {scenario.name}, {' '.join(scenario.params.get('instruments', ())) or 'all instruments'}"
+        for invocation in measure.measure(
+            bench, scenario, schedule, self.seed, lambda found: bool(found) and enough(_samples(schedule, found))
+        ):
+            done.append(invocation)
+            progress.say(f"{what}, {len(done)} invocations")
+        return _samples(schedule, done)
+
+    def _paid_once(self) -> dict[str, int]:
+        if not self.params.one_off:
+            return {}
+        self.context.progress.say("PRF-03: what is paid once")
+        return one_off.costs(self.tree, self.params.one_off, self.params.one_off_runs, self.bench)
+
+    @property
+    def _same_tree(self) -> TreeRecord:
+        """Both variants are in one tree."""
+        return TreeRecord(files=self._files, digest=sha256_tree(self._files), changed_files=(), outside_path=())
+
+    def _plan(self, scenario: Scenario) -> Plan:
+        """The loop's plan for one hot path: a stratum at its own budget; the primary one is not there."""
+        in_force, options = self.context.budgets.get(scenario.name), self.context.options
+        margin = in_force.budget if in_force and in_force.budget else self.spec.non_inferiority_percent
+        lever = self.spec.model_copy(
+            update={
+                "scenarios": (NO_PRIMARY, scenario.model_copy(update={"primary": False})),
+                "must_hold": (scenario.name,),
+                "non_inferiority_percent": margin,
+            }
+        )
+        plan = self._frozen(lever)
+        most = min(plan.rule.max_invocations, options.samples or plan.rule.max_invocations)
+        return plan.model_copy(update={"rule": plan.rule.model_copy(update={"max_invocations": most})})
+
+    def _frozen(self, lever: LeverSpec) -> Plan:
+        context = self.context
+        return make_plan(
+            lever,
+            context.options.effort,
+            source_files=self._files,
+            host=context.host,
+            noise=context.noise,
+            command=context.options.words,
+            folder=context.gate.root,
+            seed=self.seed,
+        )

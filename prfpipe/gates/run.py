@@ -1,0 +1,133 @@
+"""run_gate(gate, profile, ...) -> GateReport: measure, decide, profile what fails, write it all down."""
+
+import importlib
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import cast
+
+from prfpipe import host
+from prfpipe.digests import sha256_file
+from prfpipe.errors import PrfpipeError, SubjectStartError
+from prfpipe.gates import decide, ledger
+from prfpipe.gates.findings import NO_FLAMES, Findings, findings_of
+from prfpipe.gates.flames import with_flamegraphs
+from prfpipe.gates.folder import write_interrupted, write_report
+from prfpipe.gates.judge import judge
+from prfpipe.gates.measurement import GateContext, GateOptions, Measurement, Sampled
+from prfpipe.gates.spec import FILE_NAME, Gate, subject_file
+from prfpipe.lever.folder import is_installed
+from prfpipe.models import DeploymentProfile, GateCheck, GateId, GateReport
+from prfpipe.plan import new_run_id, provenance, without_secrets
+from prfpipe.progress import Progress
+from prfpipe.settings import Settings
+
+MEASURES: dict[GateId, str] = {
+    "PRF-01": "prfpipe.gates.cold_start",
+    "PRF-02": "prfpipe.gates.churn",
+    "PRF-03": "prfpipe.gates.overhead",
+    "PRF-04": "prfpipe.gates.diff",
+}
+"""The module that measures each gate by its `open_measurement(context)`; by name, since each loads what it needs."""
+
+
+def run_gate(
+    gate: Gate, profile: DeploymentProfile, options: GateOptions, settings: Settings, progress: Progress
+) -> GateReport:
+    """Run one gate; what it found is in a folder of its own below `settings.gate_reports` when this returns.
+
+    Raises:
+        GateError: the gate has no budgets for this profile.
+        NothingMeasuredError: there is nothing to decide on, or it is not what the budgets are about.
+        SubjectError: a subject is missing or failed.
+        HostError: somebody else measures on this machine.
+    """
+    budgets = ledger.in_force(gate.spec, profile, datetime.now(UTC).date())
+    _refuse_missing_subject(gate, options)
+    start, now = time.monotonic(), datetime.now(UTC)
+    run_id, parent = new_run_id(gate.spec.id, now), settings.gate_reports.resolve()
+    with host.exclusive(settings.lock), TemporaryDirectory(prefix="prfpipe-gate-") as scratch:
+        progress.say(f"{gate.spec.id}: probing this machine's noise")
+        context = GateContext(
+            gate=gate,
+            profile=profile,
+            options=options,
+            settings=settings,
+            progress=progress,
+            scratch=Path(scratch),
+            budgets=budgets,
+            host=host.fingerprint(),
+            # Noise makes a gate fail or stay open, never pass: it is recorded and shown, and refuses nothing.
+            noise=host.probe_noise(limit_percent=settings.noise_limit_percent, accept=True),
+        )
+        checks, found = _measure(context, parent / gate.spec.id / run_id)
+    report = _report(context, checks, found, run_id, now, time.monotonic() - start)
+    return write_report(report, found, parent)
+
+
+def _measure(context: GateContext, folder: Path) -> tuple[list[GateCheck], Findings]:
+    with (
+        host.leave_cpu_free(context.host.measuring_cpu),
+        _open(context) as measured,
+        _keeping(measured, folder),
+    ):
+        checks, flames = with_flamegraphs(context, measured, judge(context, measured))
+        return checks, findings_of(measured, flames)
+
+
+@contextmanager
+def _keeping(measured: Measurement, folder: Path) -> Iterator[None]:
+    """What was measured before a failure is kept beside the reports; without digests it counts as no run."""
+    try:
+        yield
+    except (PrfpipeError, KeyboardInterrupt) as error:
+        if isinstance(measured, Sampled) and any(measured.samples().values()):
+            write_interrupted(findings_of(measured, NO_FLAMES), folder)
+            error.add_note(f"what was measured until then: {folder}")
+        raise
+
+
+def _open(context: GateContext) -> Measurement:
+    module = importlib.import_module(MEASURES[context.gate.spec.id])
+    return cast(Measurement, module.open_measurement(context))
+
+
+def _refuse_missing_subject(gate: Gate, options: GateOptions) -> None:
+    for requirement in gate.spec.requires:
+        if not is_installed(requirement):
+            raise SubjectStartError(
+                f"{gate.spec.id} needs {requirement}, which is not installed here",
+                hint=f"python -m pip install {shlex.join(gate.spec.requires)}",
+            )
+    file = subject_file(gate)
+    if file is not None and not options.command and not file.is_file():
+        raise SubjectStartError(f"the subject of {gate.spec.id} is missing: {file}", hint="Put it there, or name it.")
+
+
+def _report(
+    context: GateContext, checks: list[GateCheck], found: Findings, run_id: str, now: datetime, seconds: float
+) -> GateReport:
+    spec, noise = context.gate.spec, context.noise
+    noisy = f"this host was noisy: equal work differed by {noise.spread_percent:g} %"
+    return GateReport(
+        run_id=run_id,
+        id=spec.id,
+        title=spec.title,
+        profile=context.profile,
+        state=decide.word(checks),
+        program=tuple(without_secrets(word) for word in context.options.command),
+        checks=tuple(checks),
+        budget_version=spec.version,
+        warn_at_percent=spec.warn_at_percent,
+        tables=found.tables,
+        notes=(*[noisy] * noise.accepted, *found.notes),
+        host=context.host,
+        noise=noise,
+        provenance=provenance(context.options.words, context.gate.root, now),
+        spec_sha256=sha256_file(context.gate.root / FILE_NAME),
+        wall_seconds=round(seconds, 3),
+    )

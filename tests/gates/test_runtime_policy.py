@@ -1,0 +1,100 @@
+"""Who may do what: denials, revocations and rollbacks take effect although decisions are remembered."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("cedarpy")
+pytest.importorskip("cryptography")
+
+from gates.runtime import publisher
+from gates.runtime.errors import ConfigError, DeniedError, ForgedError, TamperedError
+from tests.support.runtimes import EVENT, POLICIES, RAN, SUSPENDED, TRACE, Start, recorded
+
+
+@pytest.mark.parametrize("by", ["stranger", "", "Host"])
+def test_who_is_not_vetted_is_denied_and_the_denial_is_on_record(state: Path, start: Start, by: str) -> None:
+    with pytest.raises(DeniedError, match="may not schedule"):
+        start().perform("scheduler", TRACE, by)
+    assert recorded(state)[-1]["fault"] == "DeniedError"
+
+
+def test_a_revoked_policy_denies_what_it_allowed_a_moment_before(state: Path, start: Start) -> None:
+    runtime = start()
+    assert runtime.perform("scheduler", TRACE, "redact_1") == RAN
+    publisher.publish(
+        state, POLICIES.replace('@id("vetted-schedule")\npermit(', '@id("vetted-schedule")\nforbid('), epoch=2
+    )
+    runtime.renew()
+    with pytest.raises(DeniedError, match="policy epoch 2"):
+        runtime.perform("scheduler", TRACE, "redact_1")
+
+
+def test_an_extension_that_is_suspended_gets_no_further_event(state: Path, start: Start) -> None:
+    runtime = start()
+    for name in ("redact_1", "tally_1"):
+        runtime.extensions.add(name)
+    assert runtime.extensions.dispatch(EVENT) == ["saved", "hello"]
+    publisher.publish(state, POLICIES + SUSPENDED, epoch=2)
+    runtime.renew()
+    assert runtime.extensions.dispatch(EVENT) == ["saved"]
+    with pytest.raises(DeniedError):
+        runtime.perform("scheduler", TRACE, "redact_1")
+
+
+def test_a_policy_that_is_not_newer_does_not_come_into_force(state: Path, start: Start) -> None:
+    publisher.publish(state, POLICIES + SUSPENDED, epoch=5)
+    runtime = start()
+    with pytest.raises(DeniedError):
+        runtime.extensions.add("redact_1")
+    for epoch in (4, 5):
+        publisher.publish(state, POLICIES, epoch=epoch)
+        with pytest.raises(ForgedError):
+            runtime.renew()
+    with pytest.raises(DeniedError):
+        runtime.extensions.add("redact_1")
+
+
+def test_an_older_trust_state_put_back_keeps_the_runtime_from_starting(state: Path, start: Start) -> None:
+    old = (state / "trust" / "manifest").read_bytes()
+    publisher.publish(state, POLICIES + SUSPENDED, epoch=2)
+    runtime = start()
+    runtime.perform("scheduler", TRACE, "tally_1")
+    runtime.close()
+    (state / "trust" / "manifest").write_bytes(old)
+    (state / "trust" / "policies.cedar").write_text(POLICIES, encoding="utf-8")
+    with pytest.raises(ForgedError, match="policy epoch 1, 2 was in force"):
+        start()
+
+
+def test_an_update_that_was_tampered_with_leaves_the_old_policy_in_force(state: Path, start: Start) -> None:
+    runtime = start()
+    publisher.publish(state, POLICIES + SUSPENDED, epoch=2)
+    (state / "trust" / "policies.cedar").write_text(POLICIES, encoding="utf-8")
+    with pytest.raises(TamperedError):
+        runtime.renew()
+    assert runtime.perform("scheduler", TRACE, "redact_1") == RAN
+
+
+def test_a_decision_is_asked_for_once_an_epoch(state: Path, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    import cedarpy
+
+    asked: list[Any] = []
+    decide = cedarpy.is_authorized
+    monkeypatch.setattr(cedarpy, "is_authorized", lambda *request: asked.append(request[0]) or decide(*request))
+    runtime = start()
+    runtime.perform_all("scheduler", [TRACE] * 3, "redact_1")
+    assert len(asked) == 1
+    runtime.perform("scheduler", TRACE, "tally_1")
+    assert len(asked) == 2
+    publisher.publish(state, POLICIES, epoch=2)
+    runtime.renew()
+    runtime.perform("scheduler", TRACE, "redact_1")
+    assert len(asked) == 3
+
+
+def test_a_policy_that_cannot_be_read_allows_nothing(state: Path, start: Start) -> None:
+    publisher.publish(state, "permit(", epoch=1)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        start().perform("scheduler", TRACE)
