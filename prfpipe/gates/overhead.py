@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from prfpipe import measure, verdict
 from prfpipe.digests import derive_seed, sha256_tree
-from prfpipe.errors import GateError, NothingMeasuredError, ProfilerError
+from prfpipe.errors import GateError, LeverError, NothingMeasuredError, ProfilerError, SubjectStartError
 from prfpipe.gates import one_off
 from prfpipe.gates.measurement import GateContext, Overhead, Paired
 from prfpipe.gates.overhead_tables import Costs, overhead_percent, tables
@@ -70,16 +70,25 @@ def open_measurement(context: GateContext) -> "Overheads":
 
     Raises:
         GateError: `params` are not valid, or the subject is no lever.
-        LeverError: the lever is not valid, or something that it needs is not installed.
+        LeverError: the lever is not valid.
+        SubjectStartError: something that the lever needs is not installed.
+        NothingMeasuredError: its scenarios are not exactly what the budgets are about.
     """
     subject = context.gate.spec.subject
     if not isinstance(subject, LeverSubject):
         raise GateError("PRF-03 compares two variants: its subject is a lever", hint="Give `subject: {lever: FILE}`.")
     params = _params(context)
     lever = load_lever((context.gate.root / subject.lever).parent)
-    check_requirements(lever)
+    _refuse_missing(lever)
     _refuse_other_paths(context, lever)
     return Overheads(context, params, lever, _tree(context, params, lever))
+
+
+def _refuse_missing(lever: Lever) -> None:
+    try:
+        check_requirements(lever)
+    except LeverError as error:
+        raise SubjectStartError(error.message, hint=error.hint) from error
 
 
 def _refuse_other_paths(context: GateContext, lever: Lever) -> None:

@@ -80,6 +80,7 @@ def gate(
     expected: int = 7,
     one_off: str = "",
     instruments: tuple[str, ...] = (),
+    requires: tuple[str, ...] = (),
     **keys: Any,
 ) -> Gate:
     """A gate on a lever of three hot paths: `same` costs nothing when it is on, `slow` and `outside` four times."""
@@ -95,6 +96,7 @@ def gate(
         "id": "TEST-03", "title": "Off and on", "owner_track": "0.0", "claim": "On is cheap.", "risk": "It is not.",
         "expected_speedup": [1, 1], "optimized_path": ["candidate.py"], "workload": "workload.py",
         "variants": {"baseline": {"python": "baseline.py"}, "candidate": {"python": "candidate.py"}},
+        "requires": requires,
         "scenarios": {
             "same": {"primary": True},
             "slow": {"params": {"times": 4}},
@@ -188,6 +190,11 @@ def test_one_off_costs_that_cannot_be_told_are_not_left_out(tmp_path: Path, sour
     bench = open_measurement(context_of(gate(tmp_path, one_off=source), tmp_path)).bench
     with pytest.raises(SubjectError, match=r"one_off\.py"):
         one_off.costs(bench.trees["baseline"], "one_off.py", 1, bench)
+
+
+def test_a_lever_whose_engine_is_not_installed_is_nothing_measured(tmp_path: Path) -> None:
+    found = failure_of(gate(tmp_path, requires=("no-such-engine==1.0",)), tmp_path)
+    assert "no-such-engine==1.0" in str(found)
 
 
 def test_a_subject_that_is_no_lever_is_refused(tmp_path: Path) -> None:
