@@ -24,6 +24,8 @@ from gates.runtime.provenance import Provenance
 
 MANIFEST, POLICIES, ENTITIES, AUDIT_KEY = "manifest", "policies.cedar", "entities.json", "audit.key"
 AUDIT_LOG = "audit.log"
+RUNTIME = "runtime"
+"""The name of the trust manifest."""
 
 
 class Guard:
@@ -113,7 +115,7 @@ class Guard:
     def _read_manifest(self) -> Manifest | None:
         if self.provenance is None:
             return None
-        found = self.provenance.manifest(_read(self.state / "trust" / MANIFEST))
+        found = self.provenance.manifest(_read(self.state / "trust" / MANIFEST), RUNTIME)
         if self.audit is not None and found.epoch < self.audit.head.epoch:
             raise ForgedError(f"the manifest is of policy epoch {found.epoch}, {self.audit.head.epoch} was in force")
         return found
