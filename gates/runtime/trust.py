@@ -46,6 +46,7 @@ class Guard:
         self.manifest = self._read_manifest()
         self.policy = Policy(*self._policy_texts(), self._epoch) if on.policy else None
         self._turns = 0
+        self._events: list[dict[str, Any]] = []
 
     @property
     def _epoch(self) -> int:
@@ -87,7 +88,7 @@ class Guard:
     def record(self, event: dict[str, Any]) -> None:
         """Write into the audit log; it is on disk when the turn ends."""
         if self.audit is not None:
-            self.audit.record(event)
+            self._events.append(event)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -105,6 +106,9 @@ class Guard:
     def release(self) -> None:
         """Everything recorded so far is on disk when this returns, unless a turn is open. Raises `AuditError`."""
         if self.audit is not None and self._turns == 0:
+            if self._events:
+                self.audit.record(*self._events)
+                self._events = []
             self.audit.flush(max(self._epoch, self.audit.head.epoch))
 
     def close(self) -> None:

@@ -42,6 +42,8 @@ from prfpipe.subject.variants import copy_tree, source_files
 
 SPLIT: dict[Effort, int] = {Effort.QUICK: 1, Effort.STANDARD: 3, Effort.RIGOROUS: 8}
 """Invocations of each instrument alone: they are described, never judged."""
+LEAST_ROUNDS = 4
+"""An operation of 100 ms would be timed once in an invocation, whose cold start takes ten times as long."""
 NO_PRIMARY = Scenario(name="none", primary=True)
 _HINT = "docs/gates.md, `PRF-03`."
 _OF_A_LEVER = {
@@ -222,7 +224,8 @@ class Overheads(Paired):
 
     def _measured(self, scenario: Scenario, enough: Callable[[SampleSet], bool]) -> SampleSet:
         bench, progress = self.bench, self.context.progress
-        schedule = measure.choose_schedule(bench, scenario, derive_seed(self.seed, "pilot", 0))
+        found = measure.choose_schedule(bench, scenario, derive_seed(self.seed, "pilot", 0))
+        schedule = found.model_copy(update={"rounds": max(found.rounds, LEAST_ROUNDS)})
         done: list[Invocation] = []
         what = f"PRF-03: {scenario.name}, {' '.join(scenario.params.get('instruments', ())) or 'all instruments'}"
         for invocation in measure.measure(
