@@ -2,9 +2,10 @@
 
 The file begins with a head of `HEAD_BYTES` that says how many records and bytes there are, the digest of the last
 record and the policy epoch, sealed by HMAC-SHA256 with a key of this machine. A record is a line: the digest of the
-digest before it and its own JSON text, then that text. A flush appends records, replaces the head, and waits for the
-disk once. What stands behind the sealed length was never released: a crash left it there. Zeros stand there as well:
-room that is written ahead, since a flush into room that is there does not wait for the file system's journal.
+digest before it and its own text, then that text, the events of one turn as JSON. A flush appends records, replaces
+the head, and waits for the disk once. What stands behind the sealed length was never released: a crash left it there.
+Zeros stand there as well: room that is written ahead, since a flush into room that is there does not wait for the file
+system's journal.
 
 Whoever can write the log but has no key cannot change, cut or reorder it unnoticed. Who can also put back an older
 file as a whole is noticed only by a copy of the head that is kept elsewhere (`AuditLog.head`).
@@ -95,9 +96,9 @@ class AuditLog:
             log.flush()
         return log
 
-    def record(self, event: Mapping[str, Any]) -> None:
-        """Add to the chain; it is on disk after the next `flush`."""
-        text = _encode(event).encode("ascii")
+    def record(self, *events: Mapping[str, Any]) -> None:
+        """Add one record of all these events to the chain; it is on disk after the next `flush`."""
+        text = _encode(events).encode("ascii")
         digest = hashlib.sha256(self._digest + text)
         self._digest = digest.digest()
         self._pending.append(b"%s %s\n" % (digest.hexdigest().encode("ascii"), text))
@@ -165,9 +166,9 @@ def verified(data: bytes, key: bytes) -> Head:
 
 
 def events(data: bytes, key: bytes) -> list[dict[str, Any]]:
-    """All sealed records of a log, in order. Raises `AuditError`; see `verified`."""
-    head = verified(data, key)
-    return [json.loads(line[_DIGITS + 1 :]) for line in data[HEAD_BYTES : head.bytes].splitlines()]
+    """The events of all sealed records of a log, in order. Raises `AuditError`; see `verified`."""
+    lines = data[HEAD_BYTES : verified(data, key).bytes].splitlines()
+    return [event for line in lines for event in json.loads(line[_DIGITS + 1 :])]
 
 
 def _seal(text: bytes, key: bytes) -> bytes:

@@ -23,18 +23,20 @@ class Provenance:
         self._verdicts: dict[bytes, Manifest] = {}
         self._newest: dict[str, int] = {}
 
-    def manifest(self, envelope: bytes) -> Manifest:
-        """The manifest of an envelope; the verdict on a signature is kept by the digest of the whole envelope.
+    def manifest(self, envelope: bytes, name: str) -> Manifest:
+        """The manifest called `name`; the verdict on a signature is kept by the digest of the whole envelope.
 
         Raises:
-            ForgedError: not the publisher's, cut, or older than one of the same name that was seen before.
+            ForgedError: not the publisher's, cut, of something else, or older than one that was seen before.
         """
         digest = hashlib.sha256(envelope).digest()
         found = self._verdicts.get(digest) or self._opened(envelope, digest)
-        newest = self._newest.get(found.name, 0)
+        if found.name != name:
+            raise ForgedError(f"a manifest of {found.name} stands where one of {name} is wanted")
+        newest = self._newest.get(name, 0)
         if found.version < newest:
-            raise ForgedError(f"{found.name}: version {found.version} of the manifest, but {newest} was seen before")
-        self._newest[found.name] = found.version
+            raise ForgedError(f"{name}: version {found.version} of the manifest, but {newest} was seen before")
+        self._newest[name] = found.version
         return found
 
     def _opened(self, envelope: bytes, digest: bytes) -> Manifest:

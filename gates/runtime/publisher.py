@@ -17,7 +17,7 @@ from gates.runtime.audit import AuditLog
 from gates.runtime.config import INSTRUMENTS
 from gates.runtime.levers import LEVERS
 from gates.runtime.manifest import Manifest, sealed
-from gates.runtime.trust import AUDIT_KEY, AUDIT_LOG, ENTITIES, MANIFEST, POLICIES, code_name, code_of
+from gates.runtime.trust import AUDIT_KEY, AUDIT_LOG, ENTITIES, MANIFEST, POLICIES, RUNTIME, code_name, code_of
 
 HERE = Path(__file__).resolve().parent
 CODE = ("lev_01_compat_cache", "lev_02_lockstep", "lev_03_zero_copy", "lev_04_batch_policy", "lev_05_scheduler")
@@ -67,7 +67,7 @@ def publish(state: Path, policies: str, *, epoch: int, key: Ed25519PrivateKey | 
     for name in CODE:
         files |= {code_name(LEVERS / name, path): digest_of(path) for path in code_of(LEVERS / name)}
     files["levers/lev_02_lockstep/corpus"] = bytes.fromhex(_corpus())
-    (trust / MANIFEST).write_bytes(sealed(Manifest("runtime", epoch, epoch, files), key or key_of()))
+    (trust / MANIFEST).write_bytes(sealed(Manifest(RUNTIME, epoch, epoch, files), key or key_of()))
 
 
 def sign_folder(folder: Path, name: str, version: int, key: Ed25519PrivateKey | None = None) -> bytes:

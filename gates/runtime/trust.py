@@ -24,6 +24,8 @@ from gates.runtime.provenance import Provenance
 
 MANIFEST, POLICIES, ENTITIES, AUDIT_KEY = "manifest", "policies.cedar", "entities.json", "audit.key"
 AUDIT_LOG = "audit.log"
+RUNTIME = "runtime"
+"""The name of the trust manifest."""
 
 
 class Guard:
@@ -44,6 +46,7 @@ class Guard:
         self.manifest = self._read_manifest()
         self.policy = Policy(*self._policy_texts(), self._epoch) if on.policy else None
         self._turns = 0
+        self._events: list[dict[str, Any]] = []
 
     @property
     def _epoch(self) -> int:
@@ -85,7 +88,7 @@ class Guard:
     def record(self, event: dict[str, Any]) -> None:
         """Write into the audit log; it is on disk when the turn ends."""
         if self.audit is not None:
-            self.audit.record(event)
+            self._events.append(event)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -103,6 +106,9 @@ class Guard:
     def release(self) -> None:
         """Everything recorded so far is on disk when this returns, unless a turn is open. Raises `AuditError`."""
         if self.audit is not None and self._turns == 0:
+            if self._events:
+                self.audit.record(*self._events)
+                self._events = []
             self.audit.flush(max(self._epoch, self.audit.head.epoch))
 
     def close(self) -> None:
@@ -113,7 +119,7 @@ class Guard:
     def _read_manifest(self) -> Manifest | None:
         if self.provenance is None:
             return None
-        found = self.provenance.manifest(_read(self.state / "trust" / MANIFEST))
+        found = self.provenance.manifest(_read(self.state / "trust" / MANIFEST), RUNTIME)
         if self.audit is not None and found.epoch < self.audit.head.epoch:
             raise ForgedError(f"the manifest is of policy epoch {found.epoch}, {self.audit.head.epoch} was in force")
         return found

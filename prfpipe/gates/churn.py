@@ -24,7 +24,7 @@ from prfpipe.digests import derive_seed
 from prfpipe.errors import ProfilerError, SubjectCrashError, SubjectProtocolError
 from prfpipe.gates import arrivals, churn_tables
 from prfpipe.gates.arrivals import ADD, ARMS, REMOVE, Arm, Step, Traffic
-from prfpipe.gates.churn_tables import Served
+from prfpipe.gates.churn_tables import Process, Served
 from prfpipe.gates.measurement import GateContext, Moment, Sampled
 from prfpipe.gates.params import bad_param, read_params
 from prfpipe.gates.plan_table import plan_table
@@ -61,13 +61,13 @@ class ChurnParams(Record):
 class Segment(Record):
     """What the driver says of a segment: ns since its `origin` (CLOCK_MONOTONIC) at which each step began and ended.
 
-    `pauses`: of the garbage collector: how many, their sum, the longest (ns). `answers`: a digest for each kind whose
-    answers do not depend on who comes and goes. `facts`: the subject's own counts.
+    `pauses`: when the garbage collector stopped it and how long. `answers`: a digest for each kind whose answers do not
+    depend on who comes and goes. `facts`: the subject's own counts.
     """
 
     origin: int
     times: tuple[tuple[int, int], ...]
-    pauses: tuple[int, int, int]
+    pauses: tuple[tuple[int, int], ...]
     answers: dict[str, Sha256]
     facts: dict[str, int]
 
@@ -93,7 +93,7 @@ class _Arm:
     name: Arm
     subject: Subject
     served: list[Served]
-    pauses: list[tuple[int, int, int]]
+    pauses: list[int]
     facts: dict[str, int]
     segments: int = 0
     peak_rss_kib: int = 0
@@ -167,11 +167,11 @@ class Churn(Sampled):
         steps, found = self._serve(arm)
         self._first_ns = found.origin if self._first_ns is None else self._first_ns
         start = found.origin - self._first_ns
-        times = zip(steps, found.times, strict=True)
         arm.served += [
-            Served(kind, start + due, begun - due, ended - begun) for (due, kind, _), (begun, ended) in times
+            Served(kind, start + due, begun - due, ended - begun, _collected(found, begun, ended))
+            for (due, kind, _), (begun, ended) in zip(steps, found.times, strict=True)
         ]
-        arm.pauses.append(found.pauses)
+        arm.pauses += [took for _, took in found.pauses]
         arm.facts, arm.peak_rss_kib = found.facts, arm.subject.peak_rss_kib()
         return found.answers
 
@@ -210,13 +210,23 @@ class Churn(Sampled):
     def tables(self) -> Sequence[GateTable]:
         """The plan, ratios to static, the longest latencies and what they waited for, what churn leaves behind."""
         static, churn = self.arms["static"], self.arms["churn"]
-        span_ns = self.traffic.cycle_ns * self.traffic.cycles
-        rows = [(arm.name, arm.served, arm.pauses, arm.facts, arm.peak_rss_kib, span_ns) for arm in (static, churn)]
+        segment_ns = self.traffic.cycle_ns * self.traffic.cycles
+        found = [
+            Process(
+                arm.name,
+                arm.served,
+                arm.pauses,
+                arm.facts,
+                arm.peak_rss_kib,
+                (arm.segments - self.params.warm_up) * segment_ns,
+            )
+            for arm in (static, churn)
+        ]
         return (
             self._plan,
             churn_tables.ratios(static.served, churn.served),
             churn_tables.spikes(churn.served),
-            churn_tables.processes([churn_tables.Process(*row) for row in rows]),
+            churn_tables.processes(found),
         )
 
     def _planned(self) -> Sequence[tuple[str, str]]:
@@ -287,6 +297,11 @@ def _served(subject: Subject, steps: Sequence[Step]) -> Segment:
     if any(begun < due for (due, _, _), (begun, _) in zip(steps, found.times, strict=True)):
         raise SubjectProtocolError("PRF-02's driver began an operation before it was due", hint=_FORGED)
     return found
+
+
+def _collected(found: Segment, begun: int, ended: int) -> int:
+    """How long the garbage collector stopped what ran between these moments."""
+    return sum(took for at, took in found.pauses if begun <= at < ended)
 
 
 def _refuse_other_answers(static: Mapping[str, str], churn: Mapping[str, str]) -> None:

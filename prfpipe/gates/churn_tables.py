@@ -15,12 +15,16 @@ _NONE = "–"
 
 
 class Served(NamedTuple):
-    """One operation, in ns: when it was due (from the first of all), how long it waited, how long it took then."""
+    """One operation, in ns: when it was due (from the first of all), how long it waited, how long it took then.
+
+    `collected_ns`: how much of the service was the garbage collector's.
+    """
 
     kind: str
     due_ns: int
     waited_ns: int
     service_ns: int
+    collected_ns: int = 0
 
     @property
     def latency_ns(self) -> int:
@@ -29,14 +33,14 @@ class Served(NamedTuple):
 
 
 class Process(NamedTuple):
-    """One arm's process. `pauses`: for each segment how many, their sum and the longest in ns."""
+    """One arm's process. `pauses` of the garbage collector and `span_ns`, the time in which all was due, in ns."""
 
     arm: str
     served: Sequence[Served]
-    pauses: Sequence[tuple[int, int, int]]
+    pauses: Sequence[int]
     facts: Mapping[str, int]
     peak_rss_kib: int
-    segment_ns: int
+    span_ns: int
 
 
 def latencies(served: Sequence[Served]) -> dict[str, list[int]]:
@@ -97,13 +101,22 @@ def spikes(served: Sequence[Served]) -> GateTable:
             _ms(item.latency_ns),
             _ms(item.waited_ns),
             _ms(item.service_ns),
+            _ms(item.collected_ns),
             behind[id(item)].kind if id(item) in behind else _NONE,
         )
         for item in longest
     )
     return GateTable(
         title="Longest latencies under churn",
-        columns=("due at", "subsystem", "latency", "of it waited", "of it served", "served before it"),
+        columns=(
+            "due at",
+            "subsystem",
+            "latency",
+            "of it waited",
+            "of it served",
+            "of that collector",
+            "served before it",
+        ),
         rows=rows,
     )
 
@@ -116,13 +129,13 @@ def processes(found: Sequence[Process]) -> GateTable:
 
 
 def _process(item: Process, facts: Sequence[str]) -> tuple[str, ...]:
-    busy = sum(served.service_ns for served in item.served) / max(len(item.pauses) * item.segment_ns, 1)
+    busy = sum(served.service_ns for served in item.served) / max(item.span_ns, 1)
     return (
         item.arm,
         f"{100 * busy:.0f} %",
-        str(sum(count for count, _, _ in item.pauses)),
-        _ms(sum(total for _, total, _ in item.pauses)),
-        _ms(max((longest for _, _, longest in item.pauses), default=0)),
+        str(len(item.pauses)),
+        _ms(sum(item.pauses)),
+        _ms(max(item.pauses, default=0)),
         f"{item.peak_rss_kib / 1024:.1f} MiB",
         *(str(item.facts.get(name, _NONE)) for name in facts),
     )

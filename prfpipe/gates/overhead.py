@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from prfpipe import measure, verdict
 from prfpipe.digests import derive_seed, sha256_tree
-from prfpipe.errors import GateError, NothingMeasuredError, ProfilerError
+from prfpipe.errors import GateError, LeverError, NothingMeasuredError, ProfilerError, SubjectStartError
 from prfpipe.gates import one_off
 from prfpipe.gates.measurement import GateContext, Overhead, Paired
 from prfpipe.gates.overhead_tables import Costs, overhead_percent, tables
@@ -42,6 +42,8 @@ from prfpipe.subject.variants import copy_tree, source_files
 
 SPLIT: dict[Effort, int] = {Effort.QUICK: 1, Effort.STANDARD: 3, Effort.RIGOROUS: 8}
 """Invocations of each instrument alone: they are described, never judged."""
+LEAST_ROUNDS = 4
+"""An operation of 100 ms would be timed once in an invocation, whose cold start takes ten times as long."""
 NO_PRIMARY = Scenario(name="none", primary=True)
 _HINT = "docs/gates.md, `PRF-03`."
 _OF_A_LEVER = {
@@ -70,16 +72,25 @@ def open_measurement(context: GateContext) -> "Overheads":
 
     Raises:
         GateError: `params` are not valid, or the subject is no lever.
-        LeverError: the lever is not valid, or something that it needs is not installed.
+        LeverError: the lever is not valid.
+        SubjectStartError: something that the lever needs is not installed.
+        NothingMeasuredError: its scenarios are not exactly what the budgets are about.
     """
     subject = context.gate.spec.subject
     if not isinstance(subject, LeverSubject):
         raise GateError("PRF-03 compares two variants: its subject is a lever", hint="Give `subject: {lever: FILE}`.")
     params = _params(context)
     lever = load_lever((context.gate.root / subject.lever).parent)
-    check_requirements(lever)
+    _refuse_missing(lever)
     _refuse_other_paths(context, lever)
     return Overheads(context, params, lever, _tree(context, params, lever))
+
+
+def _refuse_missing(lever: Lever) -> None:
+    try:
+        check_requirements(lever)
+    except LeverError as error:
+        raise SubjectStartError(error.message, hint=error.hint) from error
 
 
 def _refuse_other_paths(context: GateContext, lever: Lever) -> None:
@@ -213,7 +224,8 @@ class Overheads(Paired):
 
     def _measured(self, scenario: Scenario, enough: Callable[[SampleSet], bool]) -> SampleSet:
         bench, progress = self.bench, self.context.progress
-        schedule = measure.choose_schedule(bench, scenario, derive_seed(self.seed, "pilot", 0))
+        found = measure.choose_schedule(bench, scenario, derive_seed(self.seed, "pilot", 0))
+        schedule = found.model_copy(update={"rounds": max(found.rounds, LEAST_ROUNDS)})
         done: list[Invocation] = []
         what = f"PRF-03: {scenario.name}, {' '.join(scenario.params.get('instruments', ())) or 'all instruments'}"
         for invocation in measure.measure(

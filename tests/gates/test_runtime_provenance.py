@@ -122,6 +122,19 @@ def test_a_project_under_an_older_manifest_is_refused(project: Path, start: Star
         runtime.perform("compat", CHECK)
 
 
+def test_a_manifest_of_something_else_of_the_same_publisher_is_refused(
+    project: Path, state: Path, start: Start
+) -> None:
+    runtime = start()
+    (state.parent / "project.manifest").write_bytes(publisher.sign_folder(project, "another project", 1))
+    with pytest.raises(ForgedError, match="a manifest of another project stands where one of project is wanted"):
+        runtime.perform("compat", CHECK)
+    runtime.close()
+    (state / "trust" / "manifest").write_bytes(publisher.sign_folder(state / "trust", "project", 9))
+    with pytest.raises(ForgedError, match="one of runtime is wanted"):
+        start()
+
+
 def test_a_project_without_a_manifest_or_with_a_forged_one_is_refused(project: Path, start: Start) -> None:
     runtime = start()
     sign(project, 1, key=publisher.key_of("somebody else"))

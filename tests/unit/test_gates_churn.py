@@ -157,6 +157,16 @@ def test_a_latency_is_the_wait_and_the_service(tmp_path: Path) -> None:
         )
 
 
+def test_what_the_collector_takes_is_told_apart(tmp_path: Path) -> None:
+    operate = "if kind == 'analysis': import gc; held = [[] for _ in range(50_000)]; gc.collect()"
+    with measured(churning(tmp_path, operate), tmp_path) as gate:
+        gate.take(5, frozenset(KINDS))
+        arm = gate.arms["churn"]
+    assert len(arm.pauses) >= 5
+    analysis = [item for item in arm.served if item.kind == "analysis"]
+    assert all(0 < item.collected_ns < item.service_ns for item in analysis)
+
+
 def test_the_time_line_says_what_came_and_what_went_in_order(tmp_path: Path) -> None:
     with measured(churning(tmp_path), tmp_path) as gate:
         gate.take(10, frozenset(KINDS))
@@ -316,16 +326,14 @@ def test_a_ratio_has_bounds_where_both_p99_have() -> None:
 
 
 def test_spikes_name_what_was_served_before_them() -> None:
-    first, behind = Served(ADD, 0, 0, 90 * MS), Served("dispatch", 5 * MS, 85 * MS, MS)
+    first, behind = Served(ADD, 0, 0, 90 * MS, 70 * MS), Served("dispatch", 5 * MS, 85 * MS, MS)
     rows = churn_tables.spikes([Served("dispatch", -MS, 0, MS), first, behind]).rows
-    assert rows[0][1:] == (ADD, "90.000 ms", "0.000 ms", "90.000 ms", "dispatch")
-    assert rows[1][1:] == ("dispatch", "86.000 ms", "85.000 ms", "1.000 ms", ADD)
+    assert rows[0][1:] == (ADD, "90.000 ms", "0.000 ms", "90.000 ms", "70.000 ms", "dispatch")
+    assert rows[1][1:] == ("dispatch", "86.000 ms", "85.000 ms", "1.000 ms", "0.000 ms", ADD)
     assert rows[2][-1] == "–"
 
 
 def test_processes_show_how_busy_each_arm_was() -> None:
-    process = Process(
-        "churn", served("dispatch", 2, 4), [(1, MS, MS), (2, 3 * MS, 2 * MS)], {"modules": 7}, 2048, 10 * MS
-    )
+    process = Process("churn", served("dispatch", 2, 4), [MS, MS, 2 * MS], {"modules": 7}, 2048, 20 * MS)
     table = churn_tables.processes([process])
     assert table.rows == (("churn", "30 %", "3", "4.000 ms", "2.000 ms", "2.0 MiB", "7"),)

@@ -62,7 +62,7 @@ class HotPath:
             envelope = self._signed.read_bytes()
         except OSError as error:
             raise ForgedError(f"the project has no manifest: {error.strerror}") from error
-        return provenance.manifest(envelope), envelope
+        return provenance.manifest(envelope, self._project.name), envelope
 
     def _record(self, by: Uid, envelope: bytes, report: Mapping[str, Any]) -> None:
         if self._guard.audit is not None:

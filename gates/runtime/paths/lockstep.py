@@ -61,7 +61,7 @@ class HotPath:
         if provenance is None:
             return None
         try:
-            return provenance.manifest(self._signed.read_bytes())
+            return provenance.manifest(self._signed.read_bytes(), self._folder.name)
         except OSError as error:
             raise ForgedError(f"the recordings have no manifest: {error.strerror}") from error
 

@@ -38,7 +38,7 @@ class Subject:
             self.own.prepare(kind, number)
         self.pauses.reset()
         origin, times, answers = serve(self.own, steps)
-        pauses = self.pauses.taken()
+        pauses = [(begun - origin, took) for begun, took in self.pauses.taken]
         return {
             "origin": origin,
             "times": times,
@@ -85,23 +85,19 @@ def wait_until(moment: int) -> None:
 
 
 class Pauses:
-    """How often and how long the garbage collector stopped the subject."""
+    """When and how long the garbage collector stopped the subject: begin (CLOCK_MONOTONIC) and length, in ns."""
 
     def __init__(self) -> None:
-        self._begun, self._found = 0, [0, 0, 0]
+        self._begun = 0
+        self.taken: list[tuple[int, int]] = []
         gc.callbacks.append(self._heard)
 
     def reset(self) -> None:
-        """Count from here on."""
-        self._found = [0, 0, 0]
-
-    def taken(self) -> list[int]:
-        """How many pauses, their sum and the longest in ns, since the last reset."""
-        return list(self._found)
+        """Forget those so far."""
+        self.taken = []
 
     def _heard(self, phase: str, info: dict[str, int]) -> None:
         if phase == "start":
             self._begun = now()
-            return
-        took = now() - self._begun
-        self._found = [self._found[0] + 1, self._found[1] + took, max(self._found[2], took)]
+        else:
+            self.taken.append((self._begun, now() - self._begun))
