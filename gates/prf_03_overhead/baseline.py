@@ -14,11 +14,8 @@ class Subject:
     """One runtime on the state that the workload has put into `workdir`."""
 
     def __init__(self, params: Mapping[str, Any], workdir: Path) -> None:
-        state = workdir / "state"
-        self._path: str = params["path"]
-        self._runtime = Runtime.start(
-            state / "config.json", state, workdir=workdir, instruments=self.instruments(params)
-        )
+        self._params, self._workdir = params, workdir
+        self._started: Runtime | None = None
 
     def instruments(self, params: Mapping[str, Any]) -> Collection[str]:
         """Which instruments are on."""
@@ -26,8 +23,16 @@ class Subject:
 
     def operate(self, operation: Mapping[str, Any]) -> list[Any]:
         """The results of one turn, when all of them may be released."""
-        return self._runtime.perform_all(self._path, operation["turn"], by=operation["by"])
+        runtime = self._started or self._start()
+        return runtime.perform_all(self._params["path"], operation["turn"], by=operation["by"])
 
     def close(self) -> None:
         """Ends the runtime."""
-        self._runtime.close()
+        if self._started is not None:
+            self._started.close()
+
+    def _start(self) -> Runtime:
+        """With the first turn, since the workload may put the state into place only just before it."""
+        state, on = self._workdir / "state", self.instruments(self._params)
+        self._started = Runtime.start(state / "config.json", state, workdir=self._workdir, instruments=on)
+        return self._started
