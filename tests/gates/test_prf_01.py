@@ -4,10 +4,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("cedarpy")
-pytest.importorskip("cryptography")
-pytest.importorskip("pluggy")
-
 from prfpipe import doctrine
 from prfpipe.gates import cold_start
 from prfpipe.gates.cold_start import LAST_PHASE, open_measurement

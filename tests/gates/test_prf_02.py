@@ -7,13 +7,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("cedarpy")
-pytest.importorskip("cryptography")
-pytest.importorskip("orjson")
-pytest.importorskip("pluggy")
-pytest.importorskip("pythonmonkey")
-pytest.importorskip("tree_sitter")
-
 from gates.runtime.audit import events
 from gates.runtime.errors import TamperedError
 from prfpipe.gates import churn

@@ -17,8 +17,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-pytest.importorskip("tree_sitter_typescript")
-
 from gates.runtime import levers
 from prfpipe import doctrine
 from prfpipe.errors import GateError

@@ -8,9 +8,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("cedarpy")
-pytest.importorskip("cryptography")
-
 from gates.runtime import levers
 from gates.runtime.config import INSTRUMENTS, load_config
 from gates.runtime.core import Runtime

@@ -13,9 +13,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("cedarpy")
-pytest.importorskip("cryptography")
-
 from gates.runtime import audit
 from gates.runtime.audit import HEAD_BYTES, AuditLog
 from gates.runtime.errors import AuditError, DeniedError

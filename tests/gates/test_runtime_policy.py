@@ -5,9 +5,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("cedarpy")
-pytest.importorskip("cryptography")
-
 from gates.runtime import publisher
 from gates.runtime.errors import ConfigError, DeniedError, ForgedError, TamperedError
 from tests.support.runtimes import EVENT, POLICIES, RAN, SUSPENDED, TRACE, Start, recorded

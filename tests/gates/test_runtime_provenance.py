@@ -6,9 +6,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("cedarpy")
-pytest.importorskip("cryptography")
-
 from gates.runtime import levers, publisher
 from gates.runtime.errors import ForgedError, TamperedError
 from gates.runtime.manifest import Manifest, sealed
