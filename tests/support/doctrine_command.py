@@ -1,25 +1,11 @@
 """`prfpipe` in this process, and what `prfpipe doctrine --json` answers."""
 
-import io
-import json
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
-from typing import Any
-
-from prfpipe.cli import run
+from tests.support import commands
+from tests.support.commands import Ended
 
 
-@dataclass(frozen=True)
-class Answer:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        found = json.loads(self.out)
-        assert isinstance(found, dict)
-        return found
+class Answer(Ended):
+    """How `prfpipe doctrine --json` ended."""
 
     @property
     def lacks(self) -> dict[str, str]:
@@ -36,9 +22,5 @@ class Answer:
 
 
 def prfpipe(*argv: str) -> Answer:
-    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
-        try:
-            code = run(argv)
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-    return Answer(code, out.getvalue(), err.getvalue())
+    """Run a command line."""
+    return Answer(*commands.prfpipe(*argv))

@@ -1,26 +1,22 @@
 """The command line through its door: help, usage, messages, one JSON document, and how fast it starts."""
 
-import io
-import json
 import os
 import shutil
 import statistics
 import subprocess
 import sys
 import time
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from prfpipe.attest import read_statement
-from prfpipe.cli import run
 from prfpipe.layout import STATEMENT
 from prfpipe.store import open_store
 from prfpipe.store.evidence import archive
 from tests.support import bundles
+from tests.support.commands import prfpipe
 from tests.support.levers import BASELINE, CANDIDATE, write_lever
 
 COMMANDS = [
@@ -28,27 +24,6 @@ COMMANDS = [
     ["store"], ["store", "probe"], ["doctrine"], ["gate"],
 ]  # fmt: skip
 CONSOLE_SCRIPT = "import sys; from prfpipe.cli import main; sys.argv[0] = 'prfpipe'; sys.exit(main())"
-
-
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        """All of stdout is one JSON document."""
-        return json.loads(self.out)
-
-
-def prfpipe(*argv: str) -> Ended:
-    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
-        try:
-            code = run(argv)
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-    return Ended(code, out.getvalue(), err.getvalue())
 
 
 def child(*argv: str, **options: Any) -> "subprocess.CompletedProcess[str]":

@@ -1,31 +1,23 @@
 """`prfpipe evaluate all`: every lever gets its own run; the last word is a table and the worst exit code."""
 
-import io
 import json
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from prfpipe.artifacts.evidence import Evidence
-from prfpipe.cli import evaluate, run
+from prfpipe.cli import evaluate
 from prfpipe.errors import SubjectCrashError
 from prfpipe.lever import Lever
 from prfpipe.loop import Options, Outcome
 from tests.support import records
+from tests.support.commands import prfpipe
 from tests.support.levers import write_lever
 from tests.support.records import SPEEDUPS
 
-Ended = tuple[int, str, str]
 WORDS = {"LEV-A": "adopt", "LEV-B": "reject", "LEV-C": "undecided", "LEV-Z": "adopt"}
-
-
-def prfpipe(*argv: str) -> Ended:
-    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
-        code = run(argv)
-    return code, out.getvalue(), err.getvalue()
 
 
 @pytest.fixture(autouse=True)

@@ -1,28 +1,20 @@
 """`prfpipe results`: the newest result of each lever, from bundles that pass their audit."""
 
-import io
 import json
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
 from prfpipe.attest import read_statement
-from prfpipe.cli import run
 from prfpipe.layout import STATEMENT
 from prfpipe.models import Effort
 from prfpipe.plan import make_rule
 from prfpipe.store import open_store
 from prfpipe.store.evidence import archive
 from tests.support import bundles
+from tests.support.commands import prfpipe
 
 OLDER, NEWER = "20261120T081500Z-lev-01-00000001", "20261122T081500Z-lev-01-00000002"
-
-
-def prfpipe(*argv: str) -> tuple[int, str, str]:
-    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
-        code = run(argv)
-    return code, out.getvalue(), err.getvalue()
 
 
 @pytest.fixture(scope="module")

@@ -1,38 +1,23 @@
 """prfpipe gate, end to end over a tiny real program: exit codes, the folder, JSON, and what must never pass."""
 
 import gzip
-import io
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from prfpipe.cli import run
 from prfpipe.errors import NothingMeasuredError, TamperError
 from prfpipe.events import read_events
 from prfpipe.gates.history import read_report
 from prfpipe.gates.judge import judge
 from prfpipe.gates.measurement import GateOptions, Paired, Sampled
 from prfpipe.gates.run import MEASURES
+from tests.support.commands import Ended, prfpipe
 from tests.support.gates import PROFILES, REASON, budget, gate_yaml, milliseconds, write_gate
 
 FAST, SLOW, SPIKY = [50, 0, 0], [3000, 0, 0], [50, 12, 3000]
-
-
-class Ended(NamedTuple):
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The one document on stdout."""
-        return json.loads(self.out)
 
 
 Gate = Callable[..., Ended]
@@ -61,35 +46,26 @@ def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
     return call
 
 
-def prfpipe(*argv: str) -> Ended:
-    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
-        try:
-            code = run(argv)
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-    return Ended(code, out.getvalue(), err.getvalue())
-
-
 # ---- exit codes -----------------------------------------------------------------------------------------
 
 
 def test_a_fast_subject_passes_with_0(gate: Gate) -> None:
     ended = gate()
-    assert (ended.code, ended.json["exit_code"]) == (0, 0)
-    assert ended.json["state"] == "pass"
+    assert (ended.code, ended.document["exit_code"]) == (0, 0)
+    assert ended.document["state"] == "pass"
 
 
 def test_a_subject_made_slow_fails_with_1_after_a_hundred_samples(gate: Gate) -> None:
     ended = gate(work={"work": SLOW})
-    assert (ended.code, ended.json["state"]) == (1, "fail")
-    (check,) = ended.json["checks"]
+    assert (ended.code, ended.document["state"]) == (1, "fail")
+    (check,) = ended.document["checks"]
     assert (check["samples"], check["over"]) == (100, 100)
 
 
 def test_a_subject_with_spikes_fails_though_its_median_is_far_below(gate: Gate) -> None:
     ended = gate(work={"work": SPIKY})
-    assert (ended.code, ended.json["state"]) == (1, "fail")
-    assert ended.json["checks"][0]["first"]["p50_ns"] < 1_000_000
+    assert (ended.code, ended.document["state"]) == (1, "fail")
+    assert ended.document["checks"][0]["first"]["p50_ns"] < 1_000_000
 
 
 def test_bad_input_ends_with_2_before_anything_is_measured(gate: Gate) -> None:
@@ -107,19 +83,19 @@ def test_no_budget_for_the_profile_ends_with_2(gate: Gate) -> None:
     entry = {"date": "2026-11-01", "reason": REASON, "set": found}
     ended = gate("PRF-02", "--profile", "enterprise", "--json", spec={"budgets": found, "changes": [entry]})
     assert ended.code == 2
-    assert "no budgets for the profile enterprise" in ended.json["error"]["message"]
+    assert "no budgets for the profile enterprise" in ended.document["error"]["message"]
 
 
 def test_too_few_samples_end_with_3_and_say_what_is_missing(gate: Gate) -> None:
     ended = gate("PRF-02", "--json", "--samples", "100")
-    assert (ended.code, ended.json["state"]) == (3, "undecided")
-    assert gate("PRF-02", "--json", "--samples", "7").json["checks"][0]["samples"] == 7
+    assert (ended.code, ended.document["state"]) == (3, "undecided")
+    assert gate("PRF-02", "--json", "--samples", "7").document["checks"][0]["samples"] == 7
 
 
 def test_a_missing_subject_ends_with_4(gate: Gate, tmp_path: Path) -> None:
     ended = gate(spec={"subject": {"python": "elsewhere.py"}})
     assert ended.code == 4
-    assert "the subject of PRF-02 is missing" in ended.json["error"]["message"]
+    assert "the subject of PRF-02 is missing" in ended.document["error"]["message"]
     assert not (tmp_path / "gate_reports").exists()
 
 
@@ -131,7 +107,7 @@ def test_a_requirement_that_is_not_installed_ends_with_4_and_the_command(gate: G
 
 def test_a_subject_that_dies_ends_with_4(gate: Gate) -> None:
     ended = gate(work={"work": [-1]})
-    assert (ended.code, ended.json["error"]["type"]) == (4, "SubjectCrashError")
+    assert (ended.code, ended.document["error"]["type"]) == (4, "SubjectCrashError")
 
 
 # ---- never a pass by measuring nothing -------------------------------------------------------------------
@@ -139,25 +115,25 @@ def test_a_subject_that_dies_ends_with_4(gate: Gate) -> None:
 
 def test_no_samples_end_with_4(gate: Gate) -> None:
     ended = gate(lose=5000)
-    assert (ended.code, ended.json["error"]["type"]) == (4, "NothingMeasuredError")
+    assert (ended.code, ended.document["error"]["type"]) == (4, "NothingMeasuredError")
 
 
 def test_a_budget_whose_subject_is_not_measured_ends_with_4(gate: Gate) -> None:
     ended = gate(work={})
     assert ended.code == 4
-    assert "not measured, but budgeted: work" in ended.json["error"]["message"]
+    assert "not measured, but budgeted: work" in ended.document["error"]["message"]
 
 
 def test_a_subject_without_a_budget_ends_with_4(gate: Gate) -> None:
     ended = gate(work={"work": FAST, "extra": FAST})
     assert ended.code == 4
-    assert "neither budgeted nor out of scope: extra" in ended.json["error"]["message"]
+    assert "neither budgeted nor out of scope: extra" in ended.document["error"]["message"]
 
 
 def test_fewer_samples_than_asked_end_with_3(gate: Gate) -> None:
     ended = gate(lose=40)
-    assert (ended.code, ended.json["checks"][0]["samples"]) == (3, 60)
-    assert "only 60 samples were given" in ended.json["checks"][0]["message"]
+    assert (ended.code, ended.document["checks"][0]["samples"]) == (3, 60)
+    assert "only 60 samples were given" in ended.document["checks"][0]["message"]
 
 
 class _Fixed(Sampled):
@@ -225,14 +201,14 @@ def test_decided_subjects_are_not_measured_again() -> None:
 
 def test_the_folder_holds_report_page_samples_profile_events_and_their_digests(gate: Gate) -> None:
     ended = gate(work={"work": SLOW})
-    folder = Path(ended.json["folder"])
+    folder = Path(ended.document["folder"])
     names = {path.name for path in folder.iterdir()}
     assert names == {
         "report.json", "report.html", "samples.jsonl.gz", "events.jsonl", "digests.json",
         "flame-work.svg", "flame-work.folded",
     }  # fmt: skip
     assert read_report(folder).state == "fail"
-    assert ended.json["evidence"] == {"work": str(folder / "flame-work.svg")}
+    assert ended.document["evidence"] == {"work": str(folder / "flame-work.svg")}
     lines = [json.loads(line) for line in gzip.decompress((folder / "samples.jsonl.gz").read_bytes()).splitlines()]
     assert [len(line["samples_ns"]) for line in lines if line["kind"] == "judged"] == [100]
     page = (folder / "report.html").read_text()
@@ -242,7 +218,7 @@ def test_the_folder_holds_report_page_samples_profile_events_and_their_digests(g
 
 
 def test_a_changed_file_of_a_folder_is_seen(gate: Gate) -> None:
-    folder = Path(gate().json["folder"])
+    folder = Path(gate().document["folder"])
     with (folder / "report.html").open("a") as stream:
         stream.write("<!-- -->")
     with pytest.raises(TamperError, match="not what it was"):
@@ -252,8 +228,8 @@ def test_a_changed_file_of_a_folder_is_seen(gate: Gate) -> None:
 @pytest.mark.parametrize("stacks", ["", "cut"])
 def test_a_profile_that_cannot_be_made_leaves_the_answer_as_it_is(gate: Gate, stacks: str) -> None:
     ended = gate(work={"work": SLOW}, stacks=stacks)
-    assert (ended.code, ended.json["evidence"]) == (1, {})
-    assert any("no flamegraph" in note for note in ended.json["notes"])
+    assert (ended.code, ended.document["evidence"]) == (1, {})
+    assert any("no flamegraph" in note for note in ended.document["notes"])
 
 
 def test_a_run_that_fails_half_way_keeps_its_samples_and_is_no_run_of_the_history(gate: Gate, tmp_path: Path) -> None:
@@ -261,21 +237,21 @@ def test_a_run_that_fails_half_way_keeps_its_samples_and_is_no_run_of_the_histor
     (folder,) = (tmp_path / "gate_reports" / "PRF-02").iterdir()
     assert [path.name for path in folder.iterdir()] == ["samples.jsonl.gz"]
     assert (ended.code, str(folder) in ended.err) == (4, True)
-    assert "Last runs" not in Path(gate().json["report"]).read_text()
+    assert "Last runs" not in Path(gate().document["report"]).read_text()
 
 
 def test_events_say_which_subject_is_over_and_that_a_gate_passed(gate: Gate) -> None:
     passed, failed = gate(), gate(work={"work": SLOW})
-    events = read_events(Path(passed.json["folder"], "events.jsonl").read_bytes())
+    events = read_events(Path(passed.document["folder"], "events.jsonl").read_bytes())
     assert [event.code for event in events] == ["PRF-001"]
-    (event,) = read_events(Path(failed.json["folder"], "events.jsonl").read_bytes())
+    (event,) = read_events(Path(failed.document["folder"], "events.jsonl").read_bytes())
     assert (event.code, event.level, event.figures["subject"]) == ("PRF-004", "error", "work")
     assert event.figures["budget_ms"] == 2.5
 
 
 def test_a_second_run_shows_the_first_as_a_sparkline(gate: Gate) -> None:
-    assert "Last runs" not in Path(gate().json["report"]).read_text()
-    assert "Last runs" in Path(gate().json["report"]).read_text()
+    assert "Last runs" not in Path(gate().document["report"]).read_text()
+    assert "Last runs" in Path(gate().document["report"]).read_text()
 
 
 def test_the_table_for_people_names_figures_budget_and_report(gate: Gate) -> None:
@@ -293,8 +269,8 @@ def test_an_override_in_force_is_told(gate: Gate) -> None:
         "reason": "the slow runners are replaced in January",
     }  # fmt: skip
     ended = gate(work={"work": SLOW}, spec={"overrides": [lent]})
-    assert (ended.code, ended.json["state"]) == (0, "warn")
-    assert "replaced in January" in ended.json["checks"][0]["message"]
+    assert (ended.code, ended.document["state"]) == (0, "warn")
+    assert "replaced in January" in ended.document["checks"][0]["message"]
 
 
 # ---- all, and check --------------------------------------------------------------------------------------
@@ -309,8 +285,8 @@ def test_all_runs_every_gate_and_ends_with_the_worst_answer(
         spec = gate_yaml({"work": 2.5}, id=identity, params={"work": {"work": work}})
         write_gate(tmp_path / "gates" / identity.lower(), spec)
     ended = gate("all", "--json", "--junit", str(tmp_path / "out" / "gates.xml"))
-    assert ended.code == ended.json["exit_code"] == 4
-    states = {found["id"]: found["state"] for found in ended.json["gates"]}
+    assert ended.code == ended.document["exit_code"] == 4
+    states = {found["id"]: found["state"] for found in ended.document["gates"]}
     assert states.pop("PRF-01") == "pass"
     assert states.pop("PRF-02") == "pass"
     assert states == {"PRF-03": "fail", "PRF-04": "nothing-measured"}
@@ -333,7 +309,7 @@ def test_check_measures_nothing_and_names_what_is_wrong(gate: Gate, tmp_path: Pa
     for identity in ("PRF-01", "PRF-03", "PRF-04"):
         write_gate(tmp_path / "gates" / identity.lower(), gate_yaml(id=identity))
     assert gate("check").code == 0
-    assert gate("check", "--json").json["missing"] == []
+    assert gate("check", "--json").document["missing"] == []
     spoiled = {name: {"work": 9.9} for name in PROFILES}
     ended = gate("check", spec={"budgets": spoiled})
     assert ended.code == 2
