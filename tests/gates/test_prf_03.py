@@ -134,12 +134,19 @@ def rows(report: GateReport, title: str) -> dict[str, tuple[str, ...]]:
     return {row[0]: row[1:] for row in table.rows}
 
 
+def unbiased(made: Gate, tmp_path: Path) -> tuple[int, GateReport]:
+    """One A/A control in twenty differs by chance and keeps its path open, as it has to; such a run is made again."""
+    for _ in range(5):
+        code, report = answer_of(made, tmp_path, samples=8, effort=Effort.QUICK)
+        assert isinstance(report, GateReport)
+        if not any("two copies of the baseline differ" in check.message for check in report.checks):
+            break
+    return code, report
+
+
 @pytest.mark.slow
 def test_a_path_over_its_budget_fails_and_its_cost_is_explained(tmp_path: Path) -> None:
-    code, report = answer_of(
-        gate(tmp_path, one_off=ONE_OFF, instruments=("one", "other")), tmp_path, samples=6, effort=Effort.QUICK
-    )
-    assert isinstance(report, GateReport)
+    code, report = unbiased(gate(tmp_path, one_off=ONE_OFF, instruments=("one", "other")), tmp_path)
     assert code == 1
     found = states(report)
     # On a busy machine so few samples may leave open that nothing was added.
