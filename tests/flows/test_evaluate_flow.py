@@ -86,7 +86,7 @@ def test_each_stage_logs_what_it_found(server: Server, evaluated: Evaluated) -> 
         r"run \S+-word-count-\w+: quick effort, 2 scenarios, on CPU \d+",
         r"\d+ invocations; words-2000 p50 [\d.]+ µs.*, A/A control",
         r"\d+ samples; the targets hold [\d.]+ % of the time",
-        r"6 cases, \d+ operations, (\d+) of \1 kinds of known-bad output caught; nothing differs",
+        r"6 cases, \d+ operations, (\d+) of \1 kinds of known-bad output caught, 1 of 1 mutant caught; nothing differs",
         r"candidate\.py changed, all in the optimized path; tree [0-9a-f]{12}",
         r"\d+ invocations; words-2000 p50 .* before, .* after: speed-up [\d.]+×",
         rf"{evaluated.result['verdict']}, claim {evaluated.result['claim']}\. ",
