@@ -389,7 +389,8 @@ def test_a_failing_start_is_profiled_over_many_starts_without_the_import_machine
         stacks = measured.profile("wall", folder)
     assert stacks is not None
     assert b"/gate/subject.py);hydrate (" in stacks
-    assert b"<frozen importlib" not in stacks
+    # A stack that holds nothing else, as the interpreter's own start does, keeps it.
+    assert [line for line in stacks.splitlines() if b"<frozen importlib" in line and b";" in line] == []
 
 
 def test_starts_that_py_spy_cannot_see_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
