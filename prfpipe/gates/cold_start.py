@@ -11,6 +11,7 @@ import secrets
 import shlex
 import shutil
 import sys
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -103,9 +104,9 @@ class ColdStart(Sampled):
         """One start that does not count; it is looked on whether it fails late."""
         start(self.program(), linger=_LINGER_S)
 
+    @abstractmethod
     def program(self) -> Program:
         """What the next start starts."""
-        raise NotImplementedError
 
     def accept(self, found: Start) -> None:
         """Check what a start gave before it counts."""

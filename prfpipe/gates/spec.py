@@ -61,10 +61,9 @@ def find_gate(name: str, gates: Path) -> Gate:
     """
     if os.path.isdir(name):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
         return load_gate(Path(name))
-    known = {gate.spec.id: gate for gate in list_gates(gates)}
-    for identity, gate in known.items():
-        if identity == name:
-            return gate
+    known: dict[str, Gate] = {gate.spec.id: gate for gate in list_gates(gates)}
+    if name in known:
+        return known[name]
     raise GateError(
         f"no gate {name!r}: {gates} has {', '.join(known) or 'none'}, and no such folder exists",
         hint="Give PRF-01, PRF-02, PRF-03, PRF-04 or `all`; PRFPIPE_GATES names the folder of the gates.",

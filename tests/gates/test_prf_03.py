@@ -11,7 +11,6 @@ from prfpipe.gates import one_off
 from prfpipe.gates.overhead import open_measurement
 from prfpipe.gates.spec import Gate, load_gate
 from prfpipe.lever import load_lever
-from prfpipe.lever.folder import is_installed
 from prfpipe.models import Effort, GateReport, Scenario
 from prfpipe.prove import conformance
 from prfpipe.prove.stand import Stand
@@ -227,9 +226,6 @@ def test_what_stands_beside_the_lever_is_in_its_tree(tmp_path: Path) -> None:
 
 # ---- the runtime's own lever ----------------------------------------------------------------------------
 
-REQUIRED = load_lever(FOLDER).spec.requires
-needs_engines = pytest.mark.skipif(not all(map(is_installed, REQUIRED)), reason="needs the extra `gates`")
-
 
 def test_every_hot_path_has_a_budget_of_five_percent_or_a_reason() -> None:
     spec, lever = load_gate(FOLDER).spec, load_lever(FOLDER).spec
@@ -243,7 +239,6 @@ def test_every_hot_path_has_a_budget_of_five_percent_or_a_reason() -> None:
     }
 
 
-@needs_engines
 def test_both_variants_of_the_runtime_pass_the_conformance_cases(tmp_path: Path) -> None:
     measured = open_measurement(context_of(load_gate(FOLDER), tmp_path))
     scratch = tmp_path / "proof"
@@ -263,7 +258,6 @@ def small(scenario: Scenario) -> dict[str, Any]:
     return {**scenario.params, "turn": min(scenario.params["turn"], 2), "lever": lever}
 
 
-@needs_engines
 @pytest.mark.parametrize("scenario", load_lever(FOLDER).spec.scenarios, ids=lambda scenario: scenario.name)
 def test_on_and_off_give_the_same_results_and_only_on_leaves_a_record(scenario: Scenario, tmp_path: Path) -> None:
     modules = load_modules(FOLDER, "workload", "baseline", "candidate")
@@ -285,7 +279,6 @@ def test_on_and_off_give_the_same_results_and_only_on_leaves_a_record(scenario: 
     assert records[1] == 2
 
 
-@needs_engines
 @pytest.mark.parametrize("scenario", load_lever(FOLDER).spec.scenarios, ids=lambda scenario: scenario.name)
 def test_with_instruments_on_a_stranger_gets_no_turn_on_any_path(scenario: Scenario, tmp_path: Path) -> None:
     modules = load_modules(FOLDER, "workload", "candidate")
