@@ -74,6 +74,7 @@ from prfpipe.models.results import (
     VerdictWord,
 )
 from prfpipe.models.samples import ARMS, Arm, ArmSamples, Invocation, SampleSet, Schedule
+from prfpipe.models.stores import GuaranteeWord, StoreGuarantees, StoreKind, StoreLevel
 
 __all__ = [
     "ARMS",
@@ -112,6 +113,7 @@ __all__ = [
     "GateTable",
     "GateUnit",
     "GateWord",
+    "GuaranteeWord",
     "Guard",
     "GuardMetric",
     "GuardResult",
@@ -142,6 +144,9 @@ __all__ = [
     "ScenarioResult",
     "Schedule",
     "Sha256",
+    "StoreGuarantees",
+    "StoreKind",
+    "StoreLevel",
     "StratumResult",
     "TreeRecord",
     "Variant",
