@@ -95,6 +95,9 @@ class Run:
             plan = _plan_of(folder, lever)
             context = RunContext(lever, plan, folder, _scratch(path, plan), settings, progress)
             run = cls(context, held)
+            if not run.finished(Stage.PLAN):
+                # Its journal has just taken the plan back: a plan that no step claims was never frozen.
+                raise _no_plan(run_id)
             run._runlog.finished_stages()
             if not run.finished(Stage.REPROFILE):
                 run._freeze_source()
@@ -193,11 +196,15 @@ def _plan(lever: Lever, options: Options, settings: Settings) -> Plan:
 def _plan_of(folder: RunFolder, lever: Lever) -> Plan:
     run_id = folder.path.name
     if not folder.has(layout.PLAN):
-        raise ResumeError(f"{run_id} ended before it had a plan", hint="Start a new run: nothing is lost.")
+        raise _no_plan(run_id)
     plan = layout.read_plan({layout.PLAN: folder.read(layout.PLAN)})
     if plan.lever.id != lever.spec.id:
         raise ResumeError(f"{run_id} is a run of {plan.lever.id}", hint=f"Resume it as {plan.lever.id}.")
     return plan
+
+
+def _no_plan(run_id: str) -> ResumeError:
+    return ResumeError(f"{run_id} ended before it had a plan", hint="Start a new run: nothing is lost.")
 
 
 def _work(lever: Lever) -> Work:
