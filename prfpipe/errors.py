@@ -12,7 +12,7 @@
     │   ├── SubjectCrashError       it died, or raised from an operation
     │   ├── SubjectHangError        it did not answer in time
     │   ├── SubjectProtocolError    it answered something else than was asked
-    │   └── ClockError              its clock disagrees with the parent's
+    │   └── SubjectDisturbedError   it was stopped, moved or given another priority
     ├── HostError                   exit 4: the machine cannot measure now
     │   └── HostBusyError           another evaluation holds the host
     ├── ProfilerError               exit 4: a profile is missing or invalid
@@ -95,8 +95,8 @@ class SubjectProtocolError(SubjectError):
     """A subject answered something else than was asked."""
 
 
-class ClockError(SubjectError):
-    """A subject's own clock disagrees with the parent's."""
+class SubjectDisturbedError(SubjectError):
+    """A subject was stopped, moved or given another priority while it was measured."""
 
 
 class HostError(PrfpipeError):

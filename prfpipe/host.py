@@ -1,5 +1,6 @@
 """The machine that measures: fingerprint, noise probe, exclusive lock, CPU placement."""
 
+import ctypes
 import fcntl
 import os
 import platform
@@ -11,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from prfpipe.errors import HostBusyError, HostError
@@ -20,6 +22,7 @@ NOISE_LIMIT_PERCENT = 30.0
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, folders in it are made for one user only
 _MEMORY_ROOM = 2 * 1024**3
 _LEFTOVER_S = 86_400
+_LANDLOCK_CREATE_RULESET = 444
 _SPINS = 200
 _SPIN_SIZE = 20_000
 
@@ -38,6 +41,19 @@ def fingerprint(work: Work = "disk") -> HostFingerprint:
         work=work,
         virtualized="yes" if " hypervisor " in _first_value(Path("/proc/cpuinfo"), "flags") + " " else "no",
     )
+
+
+def landlock_abi() -> int:
+    """What this kernel can do to confine subjects (landlock(7)), as its version; 0: nothing, or it is not wanted."""
+    return 0 if os.environ.get("PRFPIPE_SANDBOX") == "off" else _landlock_abi()
+
+
+@cache
+def _landlock_abi() -> int:
+    if sys.platform != "linux":
+        return 0
+    asked = (ctypes.c_long(_LANDLOCK_CREATE_RULESET), None, ctypes.c_size_t(0), ctypes.c_uint(1))
+    return max(int(ctypes.CDLL(None).syscall(*asked)), 0)
 
 
 def has_memory_folder() -> bool:

@@ -11,6 +11,7 @@ from prfpipe.layout import optimized_files
 from prfpipe.models import CommandVariant, LeverSpec, PythonVariant, TreeRecord, Variant
 from prfpipe.subject.process import Subject, Workload
 from prfpipe.subject.variants import VariantName, copy_tree, subject_launch, workload_launch
+from prfpipe.subject.waits import waits
 
 VARIANTS: tuple[VariantName, ...] = ("baseline", "candidate")
 MAX_DIFF_BYTES = 256 * 1024
@@ -25,7 +26,8 @@ def make_tree(
     `loaded`: for each variant the files of the tree that a run of it loaded (see `loaded_files`).
 
     Raises:
-        LeverError: the candidate uses a file of its own outside the optimized path: one lever a cycle.
+        LeverError: the candidate uses a file of its own outside the optimized path: one lever a cycle. Or the
+            baseline waits on purpose.
     """
     files = copy_tree(source, destination)
     used = {name: {*loaded.get(name, ()), *_entries(spec, name, files)} for name in VARIANTS}
@@ -37,13 +39,28 @@ def make_tree(
             f"{spec.id}: the candidate changes files outside its optimized path: {', '.join(outside)}",
             hint="One lever a cycle: list them in optimized_path if they belong to it, or leave them out.",
         )
+    _refuse_waits(spec, destination, used["baseline"] - used["candidate"])
     return TreeRecord(files=files, digest=sha256_tree(files), changed_files=changed, outside_path=outside)
+
+
+def _refuse_waits(spec: LeverSpec, tree: Path, files: Iterable[str]) -> None:
+    """A baseline that only a wait makes slow is no baseline, unless lever.yaml says that the wait is the target.
+
+    What waits in other words, or computes what nobody needs, is for people to see: in the profile, and in the diff.
+    """
+    for name in sorted(file for file in files if file.endswith(".py")):
+        for line, function, what in waits((tree / name).read_bytes()):
+            if f"{name}:{function}" not in spec.targets:
+                raise LeverError(
+                    f"{spec.id}: {name}:{line}: the baseline waits on purpose ({what})",
+                    hint=f"Take it out; if the lever is about this wait, list {name}:{function} under `targets`.",
+                )
 
 
 def loaded_files(
     spec: LeverSpec, tree: Path, scratch: Path, *, seed: int, timeout: float
 ) -> dict[VariantName, tuple[str, ...]]:
-    """Which files of `tree` each variant loads to answer one operation of the primary scenario.
+    """Which files of `tree` each variant loads or opens to answer one operation of the primary scenario.
 
     Raises:
         SubjectError: a variant or the workload does not answer.
@@ -71,7 +88,7 @@ def _loaded(
     workdir.mkdir()
     workload.prepare(operation, workdir)
     with Subject(subject_launch(spec, variant, tree, workdir, timeout=workload.launch.timeout)) as subject:
-        subject.hello(spec.primary.params, workdir)
+        subject.hello(spec.primary.params, workdir, note_files=True)
         subject.results_of(subject.run([operation]))
         return subject.close()
 

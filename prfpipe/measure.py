@@ -30,13 +30,17 @@ _MAX_PADDING = 4096
 
 @dataclass(frozen=True)
 class Bench:
-    """Where and what to measure: a tree for each arm, a scratch folder, the measuring CPU."""
+    """Where and what to measure: a tree for each arm, a scratch folder, the measuring CPU.
+
+    `hidden`: what no subject may read: seeds of the inputs to come, keys, what other arms have answered.
+    """
 
     spec: LeverSpec
     trees: Mapping[Arm, Path]
     scratch: Path
     cpu: int | None
     timeout: float
+    hidden: tuple[Path, ...] = ()
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -150,12 +154,13 @@ class _Running:
         self.settled_cpu_ns = 0
 
     def finish(self) -> ArmSamples:
-        peak_rss_kib = self.subject.peak_rss_kib()
+        self.subject.require_left_alone()
+        peak_rss_kib = self.subject.family_peak_rss_kib()
         session_cpu_ns = self.subject.close_in_peace() - self.settled_cpu_ns
         return ArmSamples(
             cold_start_ns=self.subject.cold_start_ns,
             samples_ns=tuple(sample for block in self.blocks for sample in block.samples_ns),
-            wall_ns=tuple(block.wall_ns for block in self.blocks),
+            wall_ns=tuple(block.exchange_ns for block in self.blocks),
             cpu_ns=tuple(block.cpu_ns for block in self.blocks),
             session_cpu_ns=session_cpu_ns,
             peak_rss_kib=peak_rss_kib,
@@ -189,7 +194,7 @@ class _Session:
             cpu=self.bench.cpu,
             extra_environment=self.environment,
         )
-        subject = self.stack.enter_context(Subject(launch))
+        subject = self.stack.enter_context(Subject(launch.confined(hidden=self.bench.hidden)))
         subject.hello(self.scenario.params, workdir)
         running = _Running(subject, workdir)
         self._digest(running, subject.run(warmup[:1]))
@@ -222,7 +227,8 @@ class _Session:
         running.outputs.update("".join(self._digests[raw]).encode())
 
     def _workdir(self, arm: Arm) -> Path:
-        workdir = self.bench.scratch / "work" / arm
+        # Names of one length: the environment holds them, and its size shifts memory.
+        workdir = self.bench.scratch / "work" / f"{arm:_<9}"
         shutil.rmtree(workdir, ignore_errors=True)
         workdir.mkdir(parents=True)
         self.stack.callback(shutil.rmtree, workdir, ignore_errors=True)

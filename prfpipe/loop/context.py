@@ -58,7 +58,13 @@ class RunContext:
 
     def bench(self, stage: Stage, trees: dict[Arm, Path]) -> Bench:
         """A bench on the measuring CPU."""
-        return Bench(self.spec, trees, self.work(stage), self.plan.host.measuring_cpu, self.timeout)
+        cpu = self.plan.host.measuring_cpu
+        return Bench(self.spec, trees, self.work(stage), cpu, self.timeout, hidden=self._hidden)
+
+    @property
+    def _hidden(self) -> tuple[Path, ...]:
+        """The run's folder, where the seeds of all inputs stand, and its scratch."""
+        return self.folder.path.parent, self.scratch
 
     def off_the_bench(self) -> AbstractContextManager[None]:
         """Keep this process, and what it starts without a pin of its own, off the measuring CPU."""

@@ -27,9 +27,11 @@ class Schedule(Record):
 class ArmSamples(Record):
     """What one subject process gave in one invocation.
 
-    `samples_ns`: one entry a sample, in order. `wall_ns`, `cpu_ns`: the parent's clock and the kernel's CPU
-    clock of the process, one entry a block. `session_cpu_ns`: that clock from the end of the warm-up to the end of
-    the invocation, pauses between blocks included. `outputs`: sha256 over all operations' canonical results.
+    `samples_ns`: one entry a sample, in order. One entry a block: `wall_ns`, the parent's clock from handing over the
+    operations to having their results, and `cpu_ns`, the kernel's CPU clock of the process while they are answered.
+    `session_cpu_ns`: that of the process and all that it started, from the end of the warm-up to the end of the
+    invocation, pauses between blocks included; `peak_rss_kib`: of them all, each with its own peak. `outputs`: sha256
+    over all operations' canonical results.
     """
 
     cold_start_ns: int

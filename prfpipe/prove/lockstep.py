@@ -8,10 +8,11 @@ from prfpipe.prove.stand import (
     BASELINE,
     BASELINE_AGAIN,
     CANDIDATE,
+    Lineup,
     Side,
     Stand,
+    against,
     derive,
-    difference,
     naming,
 )
 from prfpipe.subject.process import Workload
@@ -75,7 +76,7 @@ def _run(
             answers = lineup.answer(operation)
             if index == 0:
                 lineup.settle()
-            _compare(workload, sides, answers, index, differences)
+            _compare(lineup, sides, answers, index, differences)
     return MAX_OPERATIONS
 
 
@@ -84,14 +85,14 @@ def _enough(differences: dict[str, list[CaseResult]]) -> bool:
 
 
 def _compare(
-    workload: Workload,
+    lineup: Lineup,
     sides: Sequence[Side],
     answers: Sequence[object],
     index: int,
     differences: dict[str, list[CaseResult]],
 ) -> None:
-    for side, answer in zip(sides[1:], answers[1:], strict=True):
-        if detail := difference(workload, answers[0], answer, (sides[0].label, side.label)):
+    for at, side in enumerate(sides[1:], start=1):
+        if detail := against(lineup, answers, at, (sides[0].label, side.label)):
             differences[side.label].append(
                 CaseResult(name=f"operation {index}", passed=False, operations=1, detail=detail)
             )

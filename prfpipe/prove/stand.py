@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from prfpipe.errors import SubjectCrashError, SubjectError, SubjectProtocolError
 from prfpipe.models import LeverSpec
 from prfpipe.prove.text import first_difference
-from prfpipe.subject.process import Subject, Workload
+from prfpipe.subject.process import Block, Subject, Workload
 from prfpipe.subject.variants import VariantName, subject_launch, workload_launch
 
 T = TypeVar("T")
@@ -21,11 +21,12 @@ _EXHIBITS = 3  # results that each sequence of operations gives to the self-test
 
 @dataclass(frozen=True)
 class Side:
-    """One of the subjects that answer the same operations; `wrap` as in `subject_launch`."""
+    """One of the subjects that answer the same operations; `wrap` as in `subject_launch`, which writes `wrap_output`."""
 
     variant: VariantName
     label: str
     wrap: tuple[str, ...] = ()
+    wrap_output: tuple[Path, ...] = ()
 
 
 BASELINE = Side("baseline", "baseline")
@@ -96,7 +97,7 @@ class Stand:
             extra_environment=environment,
             wrap=side.wrap,
         )
-        return Subject(launch)
+        return Subject(launch.confined(writable=side.wrap_output))
 
     @contextmanager
     def _folder(self) -> Iterator[Path]:
@@ -108,6 +109,8 @@ class Stand:
 class Lineup:
     """Running subjects that answer the same operations at the same time, with a workdir each.
 
+    `changes`: which of them changed the last operation that they were given, in the order of the sides.
+
     Only talking to them goes through `pool`: they are spawned by the caller's thread, since the kernel kills
     them when the thread that spawned them ends.
     """
@@ -117,6 +120,7 @@ class Lineup:
     params: Mapping[str, Any]
     pool: ThreadPoolExecutor
     exhibits: list[Exhibit]
+    changes: list[bool] = field(default_factory=list)
     _answered: int = 0
     _previous: tuple[object, ...] = ()
 
@@ -145,7 +149,9 @@ class Lineup:
         with naming(where):
             self._prepare(operation)
         self._answered += 1
-        return self._all(lambda subject, _: _one_outcome(subject, operation, where))
+        found = self._all(lambda subject, _: _one_outcome(subject, operation, where))
+        self.changes = [changed for _, changed in found]
+        return [outcome for outcome, _ in found]
 
     def _prepare(self, operation: object) -> None:
         if self._answered:  # the first world was put right before the subjects started
@@ -167,22 +173,31 @@ class Lineup:
         return [future.result() for future in asked]
 
 
-def _one_outcome(subject: Subject, operation: object, where: str) -> object:
+def _one_outcome(subject: Subject, operation: object, where: str) -> tuple[object, bool]:
+    """A result or what went wrong, and whether the operation was changed."""
     try:
         with naming(where):
-            return _one_result(subject, operation)
+            block = subject.run([operation], look_back=True)
+            return _one_result(subject, block), not subject.keeps(block, [operation])
     except SubjectError as error:
-        return error
+        return error, False
 
 
-def _one_result(subject: Subject, operation: object) -> object:
-    results = subject.results_of(subject.run([operation]))
+def _one_result(subject: Subject, block: Block) -> object:
+    results = subject.results_of(block)
     if len(results) != 1:
         raise SubjectProtocolError(
             f"{subject.launch.name} sent {len(results)} results for one operation",
             hint="docs/subject-protocol.md: one result for each operation, in their order.",
         )
     return results[0]
+
+
+def against(lineup: "Lineup", answers: Sequence[object], at: int, names: tuple[str, str]) -> str | None:
+    """What the oracle says against one side of a lineup whose first is the baseline."""
+    if lineup.changes[at] and not lineup.changes[0]:
+        return f"the {names[1]} changes the operation that it was given, the {names[0]} does not"
+    return difference(lineup.workload, answers[0], answers[at], names)
 
 
 def difference(workload: Workload, expected: object, found: object, names: tuple[str, str]) -> str | None:

@@ -1,31 +1,80 @@
-"""All processes that descend from a subject, also those that left its group and its session.
+"""All processes that descend from a subject, also those that left its group, its session or its environment.
 
-Each child gets a mark in its environment, which its descendants inherit and only a new `exec` with another
-environment loses.
+A subject in a sandbox is started by a thread that entered the sandbox before it: the kernel lets that thread look into
+(ptrace(2)) what was started from inside, and into nothing else, and no process can leave. Without a sandbox each
+child gets a mark in its environment, which its descendants inherit; one that drops the mark is still found while it
+is the child of one that has it.
 """
 
 import os
 import signal
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
+from prfpipe.host import landlock_abi
+from prfpipe.subject.sandbox import Sandbox
+
+T = TypeVar("T")
 FAMILY_VARIABLE = "PRFPIPE_CHILD"
 _QUIET_SECONDS = 0.005
 _QUIET_NS = 50_000
 """Less CPU time than a hundredth of the interval is a wake-up, not work."""
+_TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+class Family:
+    """The processes of one child, from the spawn on. `close` it, or the thread stays."""
+
+    def __init__(self, mark: str, sandbox: Sandbox | None) -> None:
+        self._mark = mark
+        self._inside = ThreadPoolExecutor(1) if sandbox and landlock_abi() else None
+        if self._inside and sandbox:
+            self._inside.submit(sandbox.enter).result()
+
+    def spawn(self, start: Callable[[], T]) -> T:
+        """Call `start` so that what it starts is in the sandbox; its thread lives until `close`."""
+        return self._inside.submit(start).result() if self._inside else start()
+
+    def members(self) -> list[int]:
+        """Process ids of all that live or were not waited for yet; empty where there is no /proc."""
+        return _with_descendants(self._inside.submit(_visible).result() if self._inside else members(self._mark))
+
+    def cpu_ns(self) -> int:
+        """CPU time so far of all that live, with that of their own children for which they have waited."""
+        return cpu_ns(self.members())
+
+    def peak_rss_kib(self) -> int:
+        """The sum of what each of those that live needed at most (VmHWM of /proc/PID/status)."""
+        return sum(peak_rss_kib(pid) for pid in self.members())
+
+    def kill(self) -> None:
+        """Kill every member that is left."""
+        _kill_all(self.members)
+
+    def close(self) -> None:
+        """End the thread in the sandbox; what it started is killed by the kernel at the latest now."""
+        if self._inside:
+            self._inside.shutdown()
 
 
 def members(mark: str) -> list[int]:
     """Process ids of the living processes with this mark; empty where there is no /proc."""
     wanted = f"{FAMILY_VARIABLE}={mark}".encode()
-    # Only names are matched: a longer pattern has glob look at each file, which raises for a process that just ends.
-    return [int(path.name) for path in Path("/proc").glob("[0-9]*") if wanted in _read(path / "environ")]
+    return [pid for pid in _processes() if wanted in _read(pid, "environ")]
 
 
 def cpu_ns(pids: Iterable[int]) -> int:
-    """CPU time so far of these processes, all threads (clock_getcpuclockid(3)); one that is gone counts nothing."""
-    return sum(_process_cpu_ns(pid) for pid in pids)
+    """CPU time so far of these processes, all threads, and of children that they waited for; none if it is gone."""
+    return sum(_process_cpu_ns(pid) + _waited_for_ns(pid) for pid in pids)
+
+
+def peak_rss_kib(pid: int) -> int:
+    """High-water mark of a process's resident memory (VmHWM of /proc/PID/status); 0 if it is gone."""
+    lines = _read(pid, "status").splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith(b"VmHWM:")), 0)
 
 
 def settle_down(pids: Sequence[int], *, patience_seconds: float = 0.5) -> int:
@@ -41,9 +90,14 @@ def settle_down(pids: Sequence[int], *, patience_seconds: float = 0.5) -> int:
 
 
 def kill(mark: str) -> None:
-    """Kill every member that is left; one may start another meanwhile, hence more than one round."""
+    """Kill every living process with this mark."""
+    _kill_all(lambda: members(mark))
+
+
+def _kill_all(find: Callable[[], Sequence[int]]) -> None:
+    """One may start another meanwhile, hence more than one round."""
     for _ in range(10):
-        found = members(mark)
+        found = [pid for pid in find() if not _read(pid, "stat").rpartition(b")")[2].startswith(b" Z")]
         if not found:
             return
         for pid in found:
@@ -58,6 +112,37 @@ def _kill(pid: int) -> None:
         return
 
 
+def _visible() -> list[int]:
+    """Processes into which the calling thread may look, this one left out."""
+    return [pid for pid in _processes() if pid != os.getpid() and _may_look_into(pid)]
+
+
+def _may_look_into(pid: int) -> bool:
+    # Not `environ`: from Linux 6.15 on root may always read that.
+    try:
+        Path(f"/proc/{pid}/exe").readlink()
+    except OSError:
+        return False
+    return True
+
+
+def _with_descendants(pids: Sequence[int]) -> list[int]:
+    parents = {pid: _parent(pid) for pid in _processes()}
+    found = set(pids)
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return sorted(found)
+
+
+def _parent(pid: int) -> int:
+    return int((_stat(pid) or ["", "0"])[1])
+
+
+def _processes() -> list[int]:
+    # Only names are matched: a longer pattern has glob look at each file, which raises for a process that just ends.
+    return [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+
+
 def _process_cpu_ns(pid: int) -> int:
     try:
         return time.clock_gettime_ns((~pid << 3) | 2)
@@ -65,8 +150,18 @@ def _process_cpu_ns(pid: int) -> int:
         return 0
 
 
-def _read(path: Path) -> bytes:
+def _waited_for_ns(pid: int) -> int:
+    fields = _stat(pid)
+    return (int(fields[13]) + int(fields[14])) * _TICK_NS if fields else 0
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the state on (proc(5)): what is before it may hold anything."""
+    return _read(pid, "stat").rpartition(b")")[2].decode("ascii", "replace").split()
+
+
+def _read(pid: int, name: str) -> bytes:
     try:
-        return path.read_bytes()
+        return Path("/proc", str(pid), name).read_bytes()
     except OSError:
         return b""

@@ -7,18 +7,19 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 from prfpipe import host
-from prfpipe.errors import PrfpipeError, SubjectProtocolError, SubjectStartError
+from prfpipe.errors import PrfpipeError, SubjectDisturbedError, SubjectProtocolError, SubjectStartError
 from prfpipe.subject import family
-from prfpipe.subject.family import FAMILY_VARIABLE
+from prfpipe.subject.family import FAMILY_VARIABLE, Family
 from prfpipe.subject.protocol import PROTOCOL, READ_FD_VARIABLE, WRITE_FD_VARIABLE, Channel, Message
+from prfpipe.subject.sandbox import Sandbox
 
 _STDERR_TAIL = 2000
 
@@ -34,6 +35,13 @@ class Launch:
     timeout: float = 60.0
     cpu: int | None = None
     stdout: Path = Path(os.devnull)
+    sandbox: Sandbox | None = None
+
+    def confined(self, *, hidden: tuple[Path, ...] = (), writable: tuple[Path, ...] = ()) -> Self:
+        """The same with more that may not be read, or that may be written to; in no sandbox it stays free."""
+        box = self.sandbox
+        more = box and replace(box, hidden=(*box.hidden, *hidden), writable=(*box.writable, *writable))
+        return replace(self, sandbox=more)
 
 
 @dataclass(frozen=True)
@@ -41,13 +49,15 @@ class Block:
     """What one block of operations gave. `results` is the JSON line as it came from the subject.
 
     `samples_ns`: by the subject's clock; `wall_ns`: by the parent's; `cpu_ns`: the kernel's CPU clock of the
-    subject's process, all threads.
+    subject's process, all threads. `exchange_ns`: by the parent's clock, from handing over the operations to having
+    the results: what a subject does before it is told to run, or when the results are fetched, is in it.
     """
 
     operations: int
     samples_ns: tuple[int, ...]
     wall_ns: int
     cpu_ns: int
+    exchange_ns: int
     results: bytes
 
 
@@ -61,14 +71,18 @@ class Child:
     _process: subprocess.Popen[bytes] = field(init=False)
     _stderr: IO[bytes] = field(init=False)
     _mark: str = field(init=False, default_factory=lambda: secrets.token_hex(16))
+    _family: Family = field(init=False)
+    _scheduled: tuple[int, int] = field(init=False)
 
     def __enter__(self) -> Self:
+        self._family = Family(self._mark, self.launch.sandbox)
         self._stderr = tempfile.TemporaryFile()
         child_read, parent_write = os.pipe()
         parent_read, child_write = os.pipe()
         try:
-            self._spawn(child_read, child_write)
+            self._family.spawn(lambda: self._spawn(child_read, child_write))
         except BaseException:
+            self._family.close()
             os.close(parent_read)
             os.close(parent_write)
             self._stderr.close()
@@ -94,6 +108,7 @@ class Child:
                     pass_fds=(child_read, child_write),
                     start_new_session=True,
                 )
+            self._scheduled = self._scheduling()
         except OSError as error:
             raise SubjectStartError(
                 f"{self.launch.name} cannot be started: {error}",
@@ -124,7 +139,8 @@ class Child:
         finally:
             self._kill_group()
             self._process.wait()
-            family.kill(self._mark)
+            self._family.kill()
+            self._family.close()
 
     def _kill_group(self) -> None:
         try:
@@ -160,15 +176,40 @@ class Child:
         return time.clock_gettime_ns((~self.pid << 3) | 2)
 
     def family_cpu_ns(self) -> int:
-        """CPU time so far of the child and of everything that it started and that still lives."""
-        return family.cpu_ns(family.members(self._mark))
+        """CPU time so far of the child and of everything that it started."""
+        return self._family.cpu_ns()
+
+    def family_peak_rss_kib(self) -> int:
+        """Peak memory of the child and of everything that it started and that still lives, each with its own peak."""
+        return self._family.peak_rss_kib()
 
     def peak_rss_kib(self) -> int:
         """High-water mark of resident memory (VmHWM of /proc/PID/status)."""
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1])
+        if found := family.peak_rss_kib(self.pid):
+            return found
         raise SubjectProtocolError(f"{self.launch.name} has no VmHWM", hint="Peak memory needs Linux's /proc.")
+
+    def require_left_alone(self) -> None:
+        """Refuse a child that somebody stopped, or gave another CPU, priority or scheduler than it was started with.
+
+        Raises:
+            SubjectDisturbedError: it names what was done. Who did it the kernel does not say.
+        """
+        done = [what for what, changed in self._changes() if changed]
+        if done:
+            raise SubjectDisturbedError(
+                f"{self.launch.name} was {' and '.join(done)} while it was measured",
+                hint="What is measured must not touch the process of another variant, nor its own scheduling.",
+            )
+
+    def _changes(self) -> Iterator[tuple[str, bool]]:
+        yield "stopped", bool(os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WCONTINUED | os.WNOHANG))
+        yield "given another priority", self._scheduling() != self._scheduled
+        cpu = self.launch.cpu
+        yield "moved to another CPU", cpu is not None and os.sched_getaffinity(self.pid) != {cpu}
+
+    def _scheduling(self) -> tuple[int, int]:
+        return os.getpriority(os.PRIO_PROCESS, self.pid), os.sched_getscheduler(self.pid)
 
 
 class Subject(Child):
@@ -176,13 +217,14 @@ class Subject(Child):
 
     _first_answer_ns: int | None = None
 
-    def hello(self, params: Mapping[str, Any], workdir: Path) -> None:
-        """Make the subject ready for operations.
+    def hello(self, params: Mapping[str, Any], workdir: Path, *, note_files: bool = False) -> None:
+        """Make the subject ready for operations; with `note_files` it says in the end which files it opened, too.
 
         Raises:
             SubjectCrashError: it failed to import or to start; its own message is kept.
         """
         message = {"type": "hello", "protocol": PROTOCOL, "params": dict(params), "workdir": str(workdir)}
+        message |= {"note_files": True} if note_files else {}
         answer = self.ask(message, "ready")
         if answer.get("protocol") != PROTOCOL:
             raise SubjectProtocolError(
@@ -190,8 +232,12 @@ class Subject(Child):
                 hint=f"It must speak {PROTOCOL}.",
             )
 
-    def run(self, operations: Sequence[object], group: int = 1) -> Block:
-        """Answer `operations`, `group` of them to a sample, timed by both clocks."""
+    def run(self, operations: Sequence[object], group: int = 1, *, look_back: bool = False) -> Block:
+        """Answer `operations`, `group` of them to a sample, timed by both clocks.
+
+        With `look_back` the subject hands the operations back with the results: see `keeps`.
+        """
+        handed_over = time.perf_counter_ns()
         self.ask({"type": "load", "operations": list(operations), "group": group}, "loaded")
         cpu, start = self.cpu_ns(), time.perf_counter_ns()
         self.channel.send({"type": "run"})
@@ -200,8 +246,10 @@ class Subject(Child):
         cpu = self.cpu_ns() - cpu
         self._first_answer_ns = self._first_answer_ns or end
         samples = self._samples(self.channel.parse(line, "timed"), -(-len(operations) // group))
-        self.channel.send({"type": "results"})
-        return Block(len(operations), samples, end - start, cpu, self.channel.receive_line())
+        self.channel.send({"type": "results", "operations": True} if look_back else {"type": "results"})
+        results = self.channel.receive_line()
+        exchange = time.perf_counter_ns() - handed_over
+        return Block(len(operations), samples, end - start, cpu, exchange, results)
 
     def _samples(self, timed: Message, expected: int) -> tuple[int, ...]:
         durations = timed.get("durations_ns")
@@ -228,6 +276,10 @@ class Subject(Child):
             )
         return results
 
+    def keeps(self, block: Block, operations: Sequence[object]) -> bool:
+        """Whether the operations of a block are what they were; of a subject that did not look back, yes."""
+        return bool(self.channel.parse(block.results, "results").get("operations", operations) == operations)
+
     @property
     def cold_start_ns(self) -> int:
         """From spawn to the first answered operation, by the parent's clock; 0 before there is one."""
@@ -242,7 +294,7 @@ class Subject(Child):
 
         Work that was put off until after the answer, until the end or to another process is in it.
         """
-        members = family.members(self._mark)
+        members = self._family.members()
         before = family.settle_down(members)
         self.close()
         return max(before, family.cpu_ns(members))

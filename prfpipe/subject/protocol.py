@@ -16,6 +16,11 @@ READ_FD_VARIABLE = "PRFPIPE_READ_FD"
 WRITE_FD_VARIABLE = "PRFPIPE_WRITE_FD"
 MAX_MESSAGE_BYTES = 512 * 1024 * 1024
 _CHUNK = 1024 * 1024
+_HINTS = {
+    "ModuleNotFoundError": "Install what is missing and list it under `requires`.",
+    "PermissionError": "A subject may write into its working folder only, and read nothing of the run; "
+    "PRFPIPE_SANDBOX=off lifts that.",
+}
 
 Message = dict[str, Any]
 
@@ -127,9 +132,6 @@ class Channel:
         stage, error = str(message.get("stage", "?")), str(message.get("error", "?"))
         trace = str(message.get("trace", "")).strip().splitlines()
         where = next((line.strip() for line in reversed(trace) if line.lstrip().startswith("File ")), "")
-        hint = (
-            "Install what is missing and list it under `requires`."
-            if "ModuleNotFoundError" in error
-            else (f"Last frame: {where}" if where else "Fix the subject; its own message is above.")
-        )
+        told = [hint for name, hint in _HINTS.items() if error.startswith(name)]
+        hint = (*told, f"Last frame: {where}" if where else "Fix the subject; its own message is above.")[0]
         return SubjectCrashError(f"{self._name} failed in {stage}: {error}", hint=hint)

@@ -79,9 +79,12 @@ class SubjectServer:
         self.block = warm_up
         self.groups: list[list[Any]] = []
         self.found: list[Any] = []
+        self.opened: set[str] = set()
 
     def hello(self, message: Message) -> Message:
-        """Import the variant and make its subject."""
+        """Import the variant and make its subject; where it is asked for, note which files are opened from now on."""
+        if message.get("note_files"):
+            self.opened = noting_files()
         module = load_module(self.file, self.tree)
         try:
             self.subject = module.Subject(message["params"], Path(message["workdir"]))
@@ -101,13 +104,16 @@ class SubjectServer:
             durations, self.found = self.block(self.subject.operate, self.groups)
         except BaseException as error:
             raise LeverCodeError("operate", error) from error
-        self.groups = []
         return {"type": "timed", "durations_ns": durations}
 
     def results(self, message: Message) -> Message:
-        """Hand over the results of the last block."""
+        """Hand over the results of the last block; where it is asked for, its operations as they are now."""
         found, self.found = self.found, []
-        return {"type": "results", "results": found}
+        groups, self.groups = self.groups, []
+        answer = {"type": "results", "results": found}
+        if message.get("operations"):
+            answer["operations"] = [operation for group in groups for operation in group]
+        return answer
 
     def settle(self, message: Message) -> Message:
         """After the warm-up: what lives now is not scanned by the collector again during timed blocks."""
@@ -120,7 +126,7 @@ class SubjectServer:
         """End in good order; say which files of the tree were loaded."""
         if hasattr(self.subject, "close"):
             self.subject.close()
-        return {"type": "closed", "files": loaded_files(self.tree)}
+        return {"type": "closed", "files": files_of(self.tree, loaded_files() | self.opened)}
 
 
 class WorkloadServer:
@@ -175,7 +181,7 @@ class WorkloadServer:
 
     def close(self, message: Message) -> Message:
         """End in good order."""
-        return {"type": "closed", "files": loaded_files(self.tree)}
+        return {"type": "closed", "files": files_of(self.tree, loaded_files())}
 
     def _call(self, name: str, *arguments: Any) -> Any:
         try:
@@ -184,12 +190,28 @@ class WorkloadServer:
             raise LeverCodeError(name, error) from error
 
 
-def loaded_files(tree: str) -> list[str]:
-    """Files of TREE that this process has imported, relative and sorted."""
+def files_of(tree: str, paths: set[str]) -> list[str]:
+    """Those of the paths that lie in TREE, relative and sorted."""
     root = os.path.realpath(tree) + os.sep
-    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    paths = {os.path.realpath(file) for file in files if file}
     return sorted(path[len(root) :] for path in paths if path.startswith(root))
+
+
+def loaded_files() -> set[str]:
+    """Files that this process has imported."""
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    return {os.path.realpath(file) for file in files if file}
+
+
+def noting_files() -> set[str]:
+    """A set that grows with each file that this process opens, by whatever function of Python (PEP 578)."""
+    opened: set[str] = set()
+
+    def note(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and isinstance(arguments[0], str | bytes | os.PathLike):
+            opened.add(os.path.realpath(os.fsdecode(arguments[0])))
+
+    sys.addaudithook(note)
+    return opened
 
 
 def describe(failure: LeverCodeError) -> Message:

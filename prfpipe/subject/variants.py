@@ -5,10 +5,12 @@ fill a tree and to say the command that runs in it.
 """
 
 import os
+import py_compile
 import shutil
 import stat
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +18,7 @@ from prfpipe.digests import sha256_file, sha256_tree
 from prfpipe.errors import LeverError
 from prfpipe.models import LeverSpec, PythonVariant
 from prfpipe.subject.process import Launch
+from prfpipe.subject.sandbox import Sandbox
 
 VariantName = Literal["baseline", "candidate"]
 
@@ -30,7 +33,7 @@ _SKIPPED_FOLDERS = {
     ".mypy_cache",
     ".ruff_cache",
 }
-_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
+_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TZ", "VIRTUAL_ENV")
 
 
 def source_files(root: Path) -> dict[str, str]:
@@ -50,12 +53,17 @@ def tree_digest(root: Path) -> str:
 def copy_tree(root: Path, destination: Path) -> dict[str, str]:
     """Copy a lever folder file by file, so that later edits of the folder do not reach the run.
 
-    Returns the digests of the copied files.
+    Python files are compiled, since subjects cannot do that: nobody may write into a tree that is measured. Returns
+    the digests of the copied files.
     """
     for path in _files(root):
         target = destination / path.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, target, follow_symlinks=False)
+        if target.suffix == ".py":
+            # A file that is not valid Python says so when it is imported, if it ever is.
+            with suppress(py_compile.PyCompileError, ValueError):
+                py_compile.compile(str(target), doraise=True)
     return source_files(destination)
 
 
@@ -96,7 +104,8 @@ def subject_launch(
     """How to start one variant from its tree.
 
     `wrap` goes before the variant's own command: a profiler or coverage.py that runs it. A Python variant runs in
-    `workdir`; a command runs in its tree, since its arguments are relative to it.
+    `workdir`; a command runs in its tree, since its arguments are relative to it. Both may write into `workdir` only,
+    what wraps them also beside it.
     """
     choice = getattr(spec.variants, variant)
     python = isinstance(choice, PythonVariant)
@@ -108,6 +117,7 @@ def subject_launch(
         environment=subject_environment(workdir, extra_environment),
         timeout=timeout,
         cpu=cpu,
+        sandbox=Sandbox((workdir, workdir.parent) if wrap else (workdir,), shown=(tree,)),
     )
 
 
@@ -129,6 +139,7 @@ def python_argv(role: str, file: str, tree: Path, wrap: tuple[str, ...] = ()) ->
 
 
 def subject_environment(workdir: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The allow-listed environment of a child: nothing secret reaches it, and its HOME is its working folder."""
+    """The allow-listed environment of a child: nothing secret reaches it, its files go to its working folder."""
     kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return {**kept, "HOME": str(workdir), "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", **(extra or {})}
+    own = {"HOME": str(workdir), "TMPDIR": str(workdir)}
+    return {**kept, **own, "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", **(extra or {})}

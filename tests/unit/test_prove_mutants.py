@@ -88,7 +88,8 @@ def test_a_mutant_that_does_not_start_shows_nothing_and_is_trouble(tmp_path: Pat
         found(tmp_path, mutant)
 
 
-def test_a_baseline_that_fails_is_no_catch(tmp_path: Path) -> None:
+def test_a_baseline_that_fails_is_no_catch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRFPIPE_SANDBOX", "off")  # it counts its starts beside its source
     once = 'open(__file__ + ".x", "a").write("x"); len(open(__file__ + ".x").read()) < 5 or 1 / 0'
     baseline = BASELINE.replace("counts = {}", f"counts = {{}}\n        {once}")
     workload = with_edge_cases(f'    yield "{EDGE}", [{{"words": ["a"]}}] * 2')
