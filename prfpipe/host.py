@@ -39,6 +39,7 @@ def fingerprint(work: Work = "disk") -> HostFingerprint:
         python=f"{platform.python_implementation()} {platform.python_version()}",
         measuring_cpu=measuring_cpu(),
         work=work,
+        landlock=landlock_abi(),
         virtualized="yes" if " hypervisor " in _first_value(Path("/proc/cpuinfo"), "flags") + " " else "no",
     )
 

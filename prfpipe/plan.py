@@ -11,7 +11,6 @@ from pathlib import Path
 
 from prfpipe import stats
 from prfpipe.digests import sha256_tree
-from prfpipe.host import landlock_abi
 from prfpipe.models import (
     DecisionRule,
     Effort,
@@ -108,14 +107,8 @@ def provenance(command: tuple[str, ...], folder: Path, now: datetime) -> Provena
         git_dirty=bool(_git(folder, "status", "--porcelain", "--", ".")),
         command=tuple(without_secrets(word) for word in command),
         created_at=now.isoformat(timespec="milliseconds"),
-        tools=_tools(),
+        tools={"python": platform.python_version(), **{name: _version(name) for name in _TOOLS}},
     )
-
-
-def _tools() -> dict[str, str]:
-    """Versions of what takes part; `landlock`: of the kernel's means to confine subjects."""
-    kernel = {"landlock": str(landlock_abi() or "none")}
-    return {"python": platform.python_version(), **{name: _version(name) for name in _TOOLS}, **kernel}
 
 
 def without_secrets(word: str) -> str:

@@ -18,6 +18,7 @@ def environment(plan: Plan) -> list[tuple[str, str]]:
         ("memory", fmt.show(host.memory_kib, fmt.MEMORY)),
         ("virtualized", host.virtualized),
         ("working folders", f"on {host.work}" if host.work == "disk" else f"in {host.work}"),
+        ("subjects confined by", f"landlock {host.landlock}" if host.landlock else "nothing"),
         ("operating system", f"{host.os}, kernel {host.kernel}"),
         ("Python", host.python),
         *sorted(plan.provenance.tools.items()),

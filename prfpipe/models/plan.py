@@ -9,7 +9,8 @@ from prfpipe.models.lever import Effort, Guard, LeverSpec, Work
 class HostFingerprint(Record):
     """The machine that measures; nothing here may hold a secret (allow-listed fields only).
 
-    `work`: the file system of the working folders, `memory` or `disk`.
+    `work`: the file system of the working folders, `memory` or `disk`. `landlock`: the version of the kernel's means to
+    confine subjects to their folders (landlock(7)), 0 where it has none or it was not wanted.
     """
 
     name: str
@@ -22,6 +23,7 @@ class HostFingerprint(Record):
     measuring_cpu: int
     virtualized: str
     work: Work = "disk"
+    landlock: int = 0
 
 
 class NoiseProbe(Record):

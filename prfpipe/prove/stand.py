@@ -21,7 +21,7 @@ _EXHIBITS = 3  # results that each sequence of operations gives to the self-test
 
 @dataclass(frozen=True)
 class Side:
-    """One of the subjects that answer the same operations; `wrap` as in `subject_launch`, which writes `wrap_output`."""
+    """One of the subjects that answer the same operations; `wrap` as in `subject_launch`, writing `wrap_output`."""
 
     variant: VariantName
     label: str
