@@ -1,4 +1,4 @@
-"""What every test relies on: repeatable generated cases and no settings from the person's shell."""
+"""What every test relies on: repeatable generated cases, no settings from the person's shell, keys of its own."""
 
 import os
 
@@ -11,7 +11,9 @@ settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_settings_from_the_shell(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     for name in list(os.environ):
         if name.startswith(("PRFPIPE_", "AWS_")):
             monkeypatch.delenv(name)
+    # Where the key folder is, unless PRFPIPE_KEYS says otherwise: nobody's own keys, and none made for tests in a home.
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "config"))

@@ -15,7 +15,7 @@ from prfpipe.artifacts.art01 import baseline_report
 from prfpipe.artifacts.art03 import comparison
 from prfpipe.artifacts.art04 import proof_notes
 from prfpipe.artifacts.art05 import tail_notes
-from prfpipe.attest import predicate_for
+from prfpipe.attest import SealFacts, predicate_for
 from prfpipe.audit import doctrine, samples
 from prfpipe.audit.bundle import HINT, Bundle
 from prfpipe.audit.doctrine import Noted
@@ -193,8 +193,8 @@ def _journal(bundle: Bundle) -> str:
 
 def _plan_first(bundle: Bundle) -> str:
     by_stage = {step.stage: step for step in bundle.steps if step.status == "finished"}
-    if set(by_stage[Stage.PLAN].files) != {layout.PLAN}:
-        raise _refuse("stage plan left something else than the plan alone")
+    if set(by_stage[Stage.PLAN].files) != {layout.PLAN, layout.PLAN_SEAL}:
+        raise _refuse("stage plan left something else than the plan and its seal")
     for stage, name in layout.SAMPLES.items():
         if name not in by_stage[stage].files:
             raise _refuse(f"{name} does not come from stage {stage}")
@@ -208,9 +208,12 @@ def _plan_first(bundle: Bundle) -> str:
 
 def _agrees(bundle: Bundle) -> str:
     told, time = bundle.statement.predicate, bundle.steps[-1].time
-    if told != predicate_for(bundle.digests, bundle.plan, bundle.claimed_verdict, time):
+    # Where it stands in its chain and what its store guarantees does not follow from the bundle's files.
+    facts = SealFacts(time, told.store, told.sequence, told.previous)
+    measured = {Stage.BASELINE: bundle.baseline_samples, Stage.REPROFILE: bundle.comparison_samples}
+    if told != predicate_for(bundle.digests, bundle.plan, bundle.claimed_verdict, measured, facts):
         raise _refuse("it says something else about the run than the run's own files")
-    return f"sealed after {time} on host {told.host!a} by prfpipe {told.prfpipe!a}"
+    return f"sealed after {time} on host {told.host.name!a} by prfpipe {told.prfpipe!a}"
 
 
 # ---- derived again --------------------------------------------------------------------------------------
