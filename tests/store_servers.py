@@ -292,6 +292,17 @@ def rival(content: bytes) -> Fault:
     return fault
 
 
+def rival_and_hang_up(content: bytes) -> Fault:
+    """Another writer comes first, and nobody gets an answer."""
+
+    def fault(handler: _Handler) -> bool:
+        handler.s3.objects[handler.key] = content
+        handler.close_connection = True
+        return True
+
+    return fault
+
+
 def looping_page(handler: _Handler) -> bool:
     """The first page again and again, each with a pointer to the next."""
     handler.send_page(sorted(handler.s3.objects), token=b64encode(b"!").decode())
