@@ -94,11 +94,6 @@ class Keys:
             _replace(root, new.pem())
             return old, new
 
-    def rotation_file(self, keyid: str) -> Path | None:
-        """Where the predecessor of a key says that it goes on in its place; None if it has none."""
-        path = self.path / _rotation(keyid)
-        return path if path.is_file() else None
-
     def first_of(self, keyid: str) -> str:
         """The id of the key with which the line of rotations began that led to this one."""
         with self._held() as root:

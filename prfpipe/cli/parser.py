@@ -18,8 +18,8 @@ _EPILOG = """examples:
 exit codes:
   0 adopt or pass, 1 reject or over budget, 2 bad input or usage, 3 undecided, 4 tool or infrastructure failure
 
-settings: PRFPIPE_STORE, PRFPIPE_RUNS, PRFPIPE_LEVERS, PRFPIPE_GATES, PRFPIPE_GATE_REPORTS, PRFPIPE_LOCK,
-  PRFPIPE_SUBJECT_TIMEOUT_SECONDS, PRFPIPE_NOISE_LIMIT_PERCENT
+settings: PRFPIPE_STORE, PRFPIPE_RUNS, PRFPIPE_KEYS, PRFPIPE_CHAINS, PRFPIPE_LEVERS, PRFPIPE_GATES,
+  PRFPIPE_GATE_REPORTS, PRFPIPE_LOCK, PRFPIPE_SUBJECT_TIMEOUT_SECONDS, PRFPIPE_NOISE_LIMIT_PERCENT
 """
 
 
@@ -46,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     _evaluate(commands)
     _levers(commands)
     _evidence(commands)
+    _keys(commands)
     _gate(commands)
     return parser
 
@@ -170,6 +171,37 @@ def _doctrine(commands: "_Commands[argparse.ArgumentParser]") -> None:
     )  # fmt: skip
     _store(parser)
     _json(parser)
+
+
+def _keys(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands, "keys", "the key that signs evidence, and the keys whose evidence you believe",
+        "prfpipe keys init", "prfpipe keys show --pem > our-bench.pub", "prfpipe keys trust our-bench.pub",
+    )  # fmt: skip
+    inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="action")
+    _action(inner, "init", "make a signing key, if there is none yet", "prfpipe keys init")
+    show = _action(
+        inner, "show", "show the key folder: own keys, trusted keys", "prfpipe keys show", "prfpipe keys show --pem"
+    )
+    show.add_argument("--pem", action="store_true", help="print the own public key alone, to hand on")
+    trust = _action(
+        inner, "trust", "believe what a key signs: from then on evidence by any other key is refused",
+        "prfpipe keys trust our-bench.pub", "prfpipe keys trust own",
+    )  # fmt: skip
+    trust.add_argument(
+        "key", metavar="FILE|KEYID|own",
+        help="a public key in PEM form, the rotation statement of a key that is trusted already, or a key of your own",
+    )  # fmt: skip
+    _action(inner, "rotate", "sign with a new key from now on; the old one signs that it does", "prfpipe keys rotate")
+
+
+def _action(
+    inner: "_Commands[argparse.ArgumentParser]", name: str, what: str, *examples: str
+) -> argparse.ArgumentParser:
+    parser = _command(inner, name, what, *examples)
+    parser.set_defaults(command=_loader("keys"))
+    _json(parser)
+    return parser
 
 
 def _gate(commands: "_Commands[argparse.ArgumentParser]") -> None:

@@ -442,7 +442,7 @@ def test_samples_of_an_interrupted_measurement_stay_in_the_bundle(
 ) -> None:
     perform = bundles.stages(parts)
 
-    def twice(parts: bundles.Parts) -> dict[Stage, Callable[..., None]]:
+    def twice(parts: bundles.Parts, _key: object) -> dict[Stage, Callable[..., None]]:
         def interrupted(folder: bundles.RunFolder) -> None:
             with bundles.SampleWriter(folder, Stage.BASELINE) as writer:
                 writer.append(bundles.schedules(parts.plan)[0])
