@@ -1,6 +1,7 @@
 """What every test relies on: repeatable generated cases, no settings from the person's shell, keys of its own."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -10,10 +11,16 @@ settings.register_profile("repeatable", derandomize=True, deadline=None, print_b
 settings.load_profile("repeatable")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_keys_of_the_person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where the key folder is, unless PRFPIPE_KEYS says otherwise: tests neither find anybody's keys nor leave some."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        yield
+
+
 @pytest.fixture(autouse=True)
-def _no_settings_from_the_shell(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def _no_settings_from_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("PRFPIPE_", "AWS_")):
             monkeypatch.delenv(name)
-    # Where the key folder is, unless PRFPIPE_KEYS says otherwise: nobody's own keys, and none made for tests in a home.
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "config"))
