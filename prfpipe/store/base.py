@@ -92,6 +92,15 @@ class Store(Protocol):
         """
         ...
 
+    def verify(self, key: str, sha256: str, size: int) -> None:
+        """Read the object and compare; nothing is kept.
+
+        Raises:
+            NotFoundError: no such object.
+            IntegrityError: another sha256, or another size in bytes.
+        """
+        ...
+
     def list(self, prefix: str = "", *, after: str = "", page: int = PAGE_OBJECTS) -> Iterator[ObjectInfo]:
         """The objects below the folder `prefix` (without a final slash; "" is everything), sorted by key.
 

@@ -28,6 +28,7 @@ from prfpipe.store.files import (
     Source,
     chunks_of,
     collected,
+    consume,
     open_regular,
     os_errors,
     save_new,
@@ -70,6 +71,9 @@ class DirectoryStore:
 
     def download(self, key: str, to: Path, sha256: str, size: int) -> None:
         save_new(to, verified(self._chunks(key), self.url(key), sha256, size))
+
+    def verify(self, key: str, sha256: str, size: int) -> None:
+        consume(verified(self._chunks(key), self.url(key), sha256, size))
 
     def list(self, prefix: str = "", *, after: str = "", page: int = PAGE_OBJECTS) -> Iterator[ObjectInfo]:
         """See `Store.list`; a folder has no pages."""
@@ -120,7 +124,7 @@ class DirectoryStore:
         key, before = f"{check_key(folder)}/clock", datetime.now(UTC)
         self.attempt(key, b"tick", claimed_sha256=sha256_hex(b"tick"), only_if_absent=False)
         after = datetime.now(UTC)
-        [stamp] = [info.modified for info in self.list(folder) if info.key == key]
+        stamp = next(info.modified for info in self.list(folder) if info.key == key)
         # File systems tell the time in steps, of two seconds at most.
         return {
             "clock": clock_seen(before - timedelta(seconds=2), stamp, after),
@@ -182,8 +186,7 @@ class DirectoryStore:
     def _confirm_same(self, folder: int, name: str, source: Source) -> None:
         with open_regular(name, folder) as stream:
             try:
-                for _ in verified(chunks_of(stream), name, source.sha256, source.size):
-                    pass
+                consume(verified(chunks_of(stream), name, source.sha256, source.size))
             except IntegrityError as error:
                 raise AlreadyExistsError(
                     f"{self._root} already has other content as {name}",
@@ -209,8 +212,7 @@ def _temporary(folder: int, source: Source) -> Iterator[str]:
             write_all(descriptor, chunks_of(stream))
         os.lseek(descriptor, 0, os.SEEK_SET)
         with os.fdopen(os.dup(descriptor), "rb") as written:
-            for _ in verified(chunks_of(written), name, source.sha256, source.size):
-                pass
+            consume(verified(chunks_of(written), name, source.sha256, source.size))
         yield name
     finally:
         with suppress(FileNotFoundError):

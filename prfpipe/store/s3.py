@@ -19,7 +19,7 @@ from prfpipe.errors import (
 from prfpipe.store import s3_errors, s3_traits
 from prfpipe.store.base import MAX_GET_BYTES, PAGE_OBJECTS, PROBE, ObjectInfo, Seen, Unfinished, check_key, is_key
 from prfpipe.store.deadline import Deadline, Limits, with_retries
-from prfpipe.store.files import CHUNK_BYTES, Source, collected, save_new, verified
+from prfpipe.store.files import CHUNK_BYTES, Source, collected, consume, save_new, verified
 from prfpipe.store.location import S3Location
 from prfpipe.store.s3_client import ExistsError, LockRefusedError, UnknownHeaderError, ask, connect
 from prfpipe.store.s3_pages import object_pages, upload_pages
@@ -77,6 +77,10 @@ class S3Store:
             save_new(to, verified(self._chunks(key, what, deadline), what, sha256, size))
 
         with_retries(self._limits, deadline, once)
+
+    def verify(self, key: str, sha256: str, size: int) -> None:
+        what = f"verify {self.url(check_key(key))}"
+        self._verify(key, Source(b"", sha256, size), what, self._limits.deadline(what, size))
 
     def list(self, prefix: str = "", *, after: str = "", page: int = PAGE_OBJECTS) -> Iterator[ObjectInfo]:
         root, last = self._name(""), ""
@@ -202,8 +206,7 @@ class S3Store:
 
     def _verify(self, key: str, source: Source, what: str, deadline: Deadline, *retried: type[StoreError]) -> None:
         def once() -> None:
-            for _ in verified(self._chunks(key, what, deadline), what, source.sha256, source.size):
-                pass
+            consume(verified(self._chunks(key, what, deadline), what, source.sha256, source.size))
 
         with_retries(self._limits, deadline, once, *retried)
 
