@@ -11,7 +11,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from prfpipe.attest.envelope import InToto, Opened, make_payload, open_envelope, problem, read_payload
+from prfpipe.attest.envelope import (
+    MAX_ENVELOPE_BYTES,
+    InToto,
+    Opened,
+    make_payload,
+    open_envelope,
+    problem,
+    read_payload,
+)
 from prfpipe.digests import canonical_json, sha256_hex
 from prfpipe.doctrine import Stage
 from prfpipe.layout import PLAN, PLAN_SEAL, SAMPLES, STATEMENT, artifact_of, is_name
@@ -30,7 +38,7 @@ from prfpipe.models import (
 )
 
 PREDICATE_TYPE: Literal["urn:prfpipe:evidence:v1"] = "urn:prfpipe:evidence:v1"
-MAX_STATEMENT_BYTES = 16 * 1024 * 1024
+MAX_STATEMENT_BYTES = MAX_ENVELOPE_BYTES
 
 SampleName = Literal["baseline", "re-profile"]
 SAMPLE_STAGES: Mapping[SampleName, Stage] = {"baseline": Stage.BASELINE, "re-profile": Stage.REPROFILE}
