@@ -1,14 +1,12 @@
 """The end of a run: decide on what was recorded, write the reports, seal the bundle, archive it."""
 
-from typing import Literal
-
 from prfpipe import figures, layout
 from prfpipe.artifacts.art03 import comparison
 from prfpipe.artifacts.art04 import proof_notes
 from prfpipe.artifacts.art05 import tail_notes
 from prfpipe.artifacts.evidence import Evidence
 from prfpipe.artifacts.report import report
-from prfpipe.attest import SealFacts, predicate_for, read_statement, statement_payload
+from prfpipe.attest import SealFacts, predicate_for, statement_payload
 from prfpipe.attest.chain import Place, chain_name, take_place
 from prfpipe.attest.keys import Keys
 from prfpipe.attest.plan_seal import read_plan_seal
@@ -21,7 +19,8 @@ from prfpipe.models import ProfileDiff, SampleSet, StoreGuarantees, Verdict
 from prfpipe.runlog import RunLog, utc_now
 from prfpipe.samples import read_samples
 from prfpipe.store import open_store
-from prfpipe.store.evidence import archive as put_bundle
+from prfpipe.store.local import archive_sealed
+from prfpipe.store.probe import guarantees_at
 from prfpipe.verdict import decide as decide_verdict
 
 
@@ -82,14 +81,13 @@ def archive(context: RunContext, runlog: RunLog, store_url: str) -> str:
     """
     folder = context.folder
     if not folder.sealed:
-        guarantees = StoreGuarantees(kind=_kind(store_url), guarantees={}, level="unknown")
-        folder.seal(_statement(context, runlog.steps[-1].time, guarantees))
-    manifest = read_statement(folder.read(layout.STATEMENT)).files
+        context.progress.say("archive: what the store guarantees")
+        folder.seal(_statement(context, runlog.steps[-1].time, guarantees_at(store_url)))
 
     def tell(name: str, done: int, total: int) -> None:
         context.progress.say(f"archive: {name}", done=done / max(total, 1))
 
-    return put_bundle(open_store(store_url), folder.path, context.plan.lever.id, context.plan.run_id, manifest, tell)
+    return archive_sealed(open_store(store_url), folder, tell)
 
 
 def _statement(context: RunContext, decided_at: str, store: StoreGuarantees) -> bytes:
@@ -105,10 +103,6 @@ def _statement(context: RunContext, decided_at: str, store: StoreGuarantees) -> 
 
     chain = chain_name(plan.lever.id, keys.first_of(key.keyid))
     return take_place(settings.chains, chain, plan.run_id, key.keyid, store, make)
-
-
-def _kind(store_url: str) -> Literal["directory", "s3"]:
-    return "s3" if store_url.startswith("s3://") else "directory"
 
 
 def _samples(context: RunContext) -> dict[Stage, SampleSet]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from prfpipe.digests import sha256_hex
 from prfpipe.errors import NotFoundError, StoreError
 from prfpipe.models import GuaranteeWord, StoreGuarantees, StoreKind, StoreLevel
+from prfpipe.store import open_store
 from prfpipe.store.base import MAX_PART_CHARACTERS, PROBE, Seen, Store
 from prfpipe.store.deadline import Deadline
 
@@ -66,6 +67,18 @@ class ProbeReport:
         if seen["object-lock"]:
             return "locked"
         return "write-once-enforced" if seen["conditional-create"] and seen["racing-writers"] else "verified-by-digest"
+
+
+def guarantees_at(url: str) -> StoreGuarantees:
+    """What the store at `url` guarantees; one that cannot be used now, for want of credentials too, is `unknown`.
+
+    Raises:
+        SettingsError: `url` cannot name a store.
+    """
+    try:
+        return guarantees(open_store(url))
+    except StoreError:
+        return StoreGuarantees(kind="s3" if url.startswith("s3://") else "directory", guarantees={}, level="unknown")
 
 
 def guarantees(store: Store, seconds: float = PROBE_SECONDS) -> StoreGuarantees:
