@@ -24,7 +24,7 @@ from prfpipe.attest.folders import PRIVATE, held_folder, is_private, names_in, r
 from prfpipe.attest.rotation import make_rotation, new_key_in
 from prfpipe.attest.signing import PublicKey, SigningKey, verify
 from prfpipe.disk import disk_errors
-from prfpipe.errors import BundleError, SigningKeyError, TamperError
+from prfpipe.errors import BundleError, SettingsError, SigningKeyError, TamperError
 
 SIGNING = "signing.pem"
 _NEXT = "next.pem"
@@ -184,6 +184,21 @@ class Keys:
             raise TamperError(f"{source} is not a rotation of this user's keys", hint=_ELSEWHERE)
         verify(opened, older)
         return older.keyid
+
+
+def read_key_file(word: str) -> bytes:
+    """The file of a key that a person named.
+
+    Raises:
+        SettingsError: it cannot be read; it may have been meant as the id of a key.
+    """
+    try:
+        return Path(word).read_bytes()
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"{word}: neither a key that is known here nor a file that can be read",
+            hint="Give the file of the signer's public key, which the signer has from `prfpipe keys show --pem`.",
+        ) from error
 
 
 def _rotation(keyid: str) -> str:

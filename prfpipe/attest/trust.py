@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Literal
 
 from prfpipe.attest.envelope import Opened
-from prfpipe.attest.keys import Keys, PublicKeys
+from prfpipe.attest.keys import Keys, PublicKeys, read_key_file
 from prfpipe.attest.signing import PublicKey, verify
-from prfpipe.errors import SettingsError, TamperError
+from prfpipe.errors import TamperError
 from prfpipe.models import Record, Sha256
 
 
@@ -48,7 +48,7 @@ def load_trust(folder: Path, given: Sequence[str] = ()) -> Trust:
         given: key ids, or PEM files of public keys, that are trusted instead of those in the folder.
 
     Raises:
-        InputError: a key that is given is not known, or cannot be read.
+        SettingsError: a key that is given is not known, or its file cannot be read.
         SigningKeyError: a file holds no key, or the key folder cannot be used.
     """
     publics = Keys(folder).public_keys()
@@ -60,15 +60,7 @@ def load_trust(folder: Path, given: Sequence[str] = ()) -> Trust:
 
 
 def _given(word: str, known: PublicKeys) -> PublicKey:
-    if word in known:
-        return known[word]
-    try:
-        return PublicKey.from_pem(Path(word).read_bytes(), word)
-    except OSError as error:
-        raise SettingsError(
-            f"{word}: neither a key that is known here nor a file that can be read: {error.strerror}",
-            hint="Give the file of the signer's public key, which the signer has from `prfpipe keys show --pem`.",
-        ) from error
+    return known[word] if word in known else PublicKey.from_pem(read_key_file(word), word)
 
 
 def judge(opened: Opened, trust: Trust) -> SignatureCheck:

@@ -2,13 +2,12 @@
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from prfpipe.attest.keys import Keys, PublicKeys, Publics
+from prfpipe.attest.keys import Keys, PublicKeys, Publics, read_key_file
 from prfpipe.attest.signing import PublicKey
 from prfpipe.cli.output import print_json, print_text
-from prfpipe.errors import SettingsError, SigningKeyError
+from prfpipe.errors import SigningKeyError
 from prfpipe.runlog import utc_now
 from prfpipe.settings import load_settings
 
@@ -70,14 +69,7 @@ def _wanted(keys: Keys, word: str) -> PublicKey:
         return _own(found)
     if word in found.own:
         return found.own[word]
-    try:
-        data = Path(word).read_bytes()
-    except OSError as error:
-        raise SettingsError(
-            f"{word}: neither a key of your own nor a file that can be read: {error.strerror}",
-            hint="Give the file of the signer's public key, which the signer has from `prfpipe keys show --pem`.",
-        ) from error
-    return keys.read_trustworthy(data, word)
+    return keys.read_trustworthy(read_key_file(word), word)
 
 
 def _rotate(keys: Keys, _arguments: argparse.Namespace) -> Answer:
