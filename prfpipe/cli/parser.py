@@ -169,18 +169,18 @@ def _stores(commands: "_Commands[argparse.ArgumentParser]") -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _action(
+    _on_store(
         inner, "probe", "find out what the store really guarantees",
         "prfpipe store probe --json", "prfpipe store probe 's3://bucket/team?endpoint=http://127.0.0.1:9000'",
     )  # fmt: skip
-    parser = _action(
+    parser = _on_store(
         inner, "check", "walk the whole archive: every statement readable, every file there",
         "prfpipe store check", "prfpipe store check --read-data --lever LEV-01 --since 2026-11-01",
     )  # fmt: skip
     parser.add_argument("--read-data", action="store_true", help="read every byte and compare its sha256")
     parser.add_argument("--lever", metavar="ID", help="only bundles of this lever")
     _since(parser)
-    parser = _action(
+    parser = _on_store(
         inner, "clean", "remove what interrupted work left; never a committed bundle",
         "prfpipe store clean --dry-run", "prfpipe store clean --older-than 30d",
     )  # fmt: skip
@@ -193,7 +193,7 @@ def _stores(commands: "_Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
 
 
-def _action(
+def _on_store(
     commands: "_Commands[argparse.ArgumentParser]", name: str, what: str, *examples: str
 ) -> argparse.ArgumentParser:
     """A sub-command of `prfpipe store`; the store is its argument, or that of --store."""
@@ -203,6 +203,47 @@ def _action(
     _store(parser)
     _json(parser)
     return parser
+
+
+def _audit(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands, "audit", "check a bundle file by file and derive its verdict again, offline",
+        "prfpipe audit ./bundle", "prfpipe audit 20261123T081500Z-lev-01-3f9c2a7b --json",
+        "prfpipe audit --archive --store ./evidence --trust our-bench.pub",
+    )  # fmt: skip
+    parser.add_argument(
+        "bundle", metavar="DIR|RUN_ID", nargs="?", help="the folder of a bundle, or a run id in the store"
+    )
+    _trust(parser)
+    parser.add_argument("--archive", action="store_true", help="every bundle of the store, and the chains they form")
+    parser.add_argument("--lever", metavar="ID", help="with --archive: only of this lever")
+    _since(parser)
+    parser.add_argument("--seen", metavar="FILE", help="with --archive: where each chain ended last time; kept up")
+    _store(parser)
+    _json(parser)
+
+
+def _replay(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands, "replay", "measure a bundle's plan again on this host, and say whether the effect agrees",
+        "prfpipe replay ./bundle", "prfpipe replay 20261123T081500Z-lev-01-3f9c2a7b --effort quick",
+    )  # fmt: skip
+    parser.add_argument("bundle", metavar="DIR|RUN_ID", help="the folder of a bundle, or a run id in the store")
+    parser.add_argument("--lever-folder", metavar="DIR", help="where the lever is (default: by its id under ./levers)")
+    parser.add_argument("--effort", choices=EFFORTS, help="instead of the bundle's own")
+    parser.add_argument(
+        "--within", metavar="PERCENT", type=float, default=5.0, help="what still agrees (default: %(default)s)"
+    )
+    parser.add_argument("--accept-noise", action="store_true", help="measure on a noisy host; the plan records it")
+    _trust(parser)
+    _store(parser)
+    _json(parser)
+
+
+def _trust(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--trust", metavar="KEY", nargs="+", default=[], help="public keys (PEM files) or key ids to believe"
+    )
 
 
 def _doctrine(commands: "_Commands[argparse.ArgumentParser]") -> None:
