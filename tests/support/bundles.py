@@ -258,14 +258,19 @@ class Place:
 def build(parent: Path, parts: Parts, *, key: SigningKey = KEY, place: Place = Place()) -> Path:
     """A sealed bundle in a new folder below `parent`."""
     with RunFolder.create(parent, parts.plan.run_id) as folder:
-        runlog = RunLog(folder, parts.plan.run_id, Clock())
-        for stage, perform in stages(parts, key).items():
-            runlog.started(stage)
-            perform(folder)
-            runlog.finished(stage)
+        record(folder, parts, key)
         folder.seal(statement(folder.contents(), key=key, place=place))
-        runlog.close()
         return folder.path
+
+
+def record(folder: RunFolder, parts: Parts, key: SigningKey = KEY) -> None:
+    """Everything that a run leaves before it is sealed."""
+    runlog = RunLog(folder, parts.plan.run_id, Clock())
+    for stage, perform in stages(parts, key).items():
+        runlog.started(stage)
+        perform(folder)
+        runlog.finished(stage)
+    runlog.close()
 
 
 def statement(files: Mapping[str, bytes], *, key: SigningKey = KEY, place: Place = Place(), **changes: Any) -> bytes:
