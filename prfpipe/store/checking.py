@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from prfpipe.errors import IntegrityError, NotFoundError, TamperError
 from prfpipe.layout import STATEMENT
 from prfpipe.models import FileDigest
 from prfpipe.store.base import Store
 from prfpipe.store.bundles.groups import Stored, stored_runs
-from prfpipe.store.bundles.listing import get_statement
+from prfpipe.store.bundles.listing import get_statement, start_of
 from prfpipe.store.bundles.manifest import Manifest, check_manifest
-from prfpipe.store.bundles.refs import STAMP, BundleRef, key
+from prfpipe.store.bundles.refs import BundleRef, key
 
 ReadManifest = Callable[[bytes, str], Manifest]
 
@@ -51,8 +51,7 @@ def check_bundles(
     Raises:
         StoreError: the store failed; a file that it lost or changed is no such failure, but a problem.
     """
-    start = since.astimezone(UTC).strftime(STAMP) if since else ""
-    for stored in stored_runs(store, lever, start):
+    for stored in stored_runs(store, lever, start_of(since)):
         yield _check(store, stored, read_manifest, read_data=read_data)
 
 

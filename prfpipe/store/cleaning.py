@@ -82,15 +82,16 @@ def _of_probe(name: str, infos: list[ObjectInfo]) -> Leftover:
 
 @dataclass(slots=True)
 class Cleaned:
-    """What a walk found: leftovers, their objects and bytes, and what could not be removed, with the reason."""
+    """What a walk found: leftovers, their objects and bytes, and how many leftovers could not be removed."""
 
     found: int = 0
     objects: int = 0
     size: int = 0
     kept: int = 0
 
-    def add(self, leftover: Leftover) -> None:
+    def add(self, leftover: Leftover, kept: bool) -> None:
         """Count a leftover."""
+        self.kept += kept
         self.found += 1
         self.objects += len(leftover.keys) or 1
         self.size += leftover.size

@@ -6,9 +6,9 @@ archiving the same bundle again completes it.
 
 from prfpipe.store.bundles.archiving import archive
 from prfpipe.store.bundles.fetching import fetch
-from prfpipe.store.bundles.listing import get_statement, list_bundles, resolve, stored_files
+from prfpipe.store.bundles.listing import get_statement, list_bundles, resolve, start_of, stored_files
 from prfpipe.store.bundles.manifest import Manifest, Progress
-from prfpipe.store.bundles.refs import ROOT, BundleRef
+from prfpipe.store.bundles.refs import ROOT, BundleRef, key
 
 __all__ = [
     "ROOT",
@@ -18,7 +18,9 @@ __all__ = [
     "archive",
     "fetch",
     "get_statement",
+    "key",
     "list_bundles",
     "resolve",
+    "start_of",
     "stored_files",
 ]

@@ -33,13 +33,13 @@ class LocalRun:
     folder: Path
 
 
-def sealed_runs(runs: Path, store: Store, lever: str | None = None, start: str = "") -> Iterator[LocalRun]:
+def sealed_runs(runs: Path, store: Store, start: str = "") -> Iterator[LocalRun]:
     """The sealed runs in the folder `runs`, oldest first; ids sort after `start`. `store` is not asked anything."""
     with disk_errors(str(runs)):
         names = sorted(path.name for path in runs.iterdir()) if runs.is_dir() else []
     for name in names:
         try:
-            ref = ref_of(store, name, lever)
+            ref = ref_of(store, name, None)
         except InputError:
             continue
         if name > start and (runs / name / STATEMENT).is_file():

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prfpipe.digests import sha256_file
-from prfpipe.errors import BundleError, IntegrityError, NotFoundError
+from prfpipe.errors import BundleError, IntegrityError, NotFoundError, StoreError
 from prfpipe.layout import STATEMENT
 from prfpipe.store.base import Store
 from prfpipe.store.bundles.listing import get_statement
@@ -57,6 +57,9 @@ def fetch(
         except (IntegrityError, NotFoundError):
             # Fetching again would not help: nothing may look as if it did.
             shutil.rmtree(partial, ignore_errors=True)
+            raise
+        except (StoreError, KeyboardInterrupt) as error:
+            error.add_note(f"what was copied stays in {partial}; the same fetch again verifies it and goes on")
             raise
         save_new(partial / STATEMENT, [statement])
         partial.chmod(0o755)

@@ -28,9 +28,14 @@ def list_bundles(
         since: only runs that began at this time (with a time zone) or later.
         after: only runs whose ids sort after this one, which is where an earlier listing ended.
     """
-    start = max(since.astimezone(UTC).strftime(STAMP) if since else "", after)
+    start = start_of(since, after)
     levers = [lever.lower()] if lever else store.folders(ROOT)
     return merge(*(_of_lever(store, name, start) for name in levers), key=attrgetter("run_id"))
+
+
+def start_of(since: datetime | None, after: str = "") -> str:
+    """The text after which the ids of runs sort that began at `since` or later, and come after the run `after`."""
+    return max(since.astimezone(UTC).strftime(STAMP) if since else "", after)
 
 
 def _of_lever(store: Store, lever: str, start: str) -> Iterator[BundleRef]:
