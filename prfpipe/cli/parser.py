@@ -232,7 +232,11 @@ def _replay(commands: "_Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("--lever-folder", metavar="DIR", help="where the lever is (default: by its id under ./levers)")
     parser.add_argument("--effort", choices=EFFORTS, help="instead of the bundle's own")
     parser.add_argument(
-        "--within", metavar="PERCENT", type=float, default=5.0, help="what still agrees (default: %(default)s)"
+        "--within",
+        metavar="PERCENT",
+        type=float,
+        default=2.0,
+        help="so different is still the same (default: %(default)s)",
     )
     parser.add_argument("--accept-noise", action="store_true", help="measure on a noisy host; the plan records it")
     _trust(parser)
@@ -241,9 +245,11 @@ def _replay(commands: "_Commands[argparse.ArgumentParser]") -> None:
 
 
 def _trust(parser: argparse.ArgumentParser) -> None:
+    # Repeated, not a list: `audit --trust signer.pub ./bundle` must not take the bundle for a key.
     parser.add_argument(
-        "--trust", metavar="KEY", nargs="+", default=[], help="public keys (PEM files) or key ids to believe"
-    )
+        "--trust", metavar="KEY", action="append", default=[],
+        help="a key id or the file of a public key; only such signers are believed (may stand several times)",
+    )  # fmt: skip
 
 
 def _doctrine(commands: "_Commands[argparse.ArgumentParser]") -> None:
