@@ -236,7 +236,7 @@ def _replay(commands: "_Commands[argparse.ArgumentParser]") -> None:
         metavar="PERCENT",
         type=float,
         default=2.0,
-        help="so different is still the same (default: %(default)s)",
+        help="still the same effect (default: %(default)s)",
     )
     parser.add_argument("--accept-noise", action="store_true", help="measure on a noisy host; the plan records it")
     _trust(parser)
