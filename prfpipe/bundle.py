@@ -247,6 +247,8 @@ def _take(folder: int, last: str, name: str, found: dict[str, bytes]) -> None:
         finally:
             os.close(inner)
         return
+    if not stat.S_ISREG(mode):
+        raise TamperError(f"{name} is not a regular file", hint=disk.NOT_OURS)
     found[name] = disk.read_regular(folder, last)
     if len(found) > MAX_FILES or sum(map(len, found.values())) > MAX_TOTAL_BYTES:
         raise TamperError(f"more than {MAX_FILES} files or {MAX_TOTAL_BYTES} bytes", hint=disk.NOT_OURS)

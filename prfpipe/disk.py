@@ -81,8 +81,8 @@ def _enter(folder: int, part: str, *, create: bool) -> int:
     return os.open(part, _FOLDER, dir_fd=folder)
 
 
-def write_new(root: int, name: str, data: bytes) -> None:
-    """Write a file that must not exist yet; it appears whole or not at all.
+def write_new(root: int, name: str, data: bytes, *, mode: int = 0o644) -> None:
+    """Write a file that must not exist yet; it appears whole or not at all, with `mode` less the umask.
 
     Raises:
         OSError: it exists, a symbolic link stands in the way, or the disk failed.
@@ -90,7 +90,7 @@ def write_new(root: int, name: str, data: bytes) -> None:
     with folder_of(root, name, create=True) as (folder, last):
         temporary = TEMPORARY_PREFIX + secrets.token_hex(8)
         try:
-            _write_temporary(folder, temporary, data)
+            _write_temporary(folder, temporary, data, mode)
             os.link(temporary, last, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
         finally:
             with suppress(FileNotFoundError):
@@ -98,8 +98,8 @@ def write_new(root: int, name: str, data: bytes) -> None:
         os.fsync(folder)
 
 
-def _write_temporary(folder: int, temporary: str, data: bytes) -> None:
-    descriptor = os.open(temporary, _CREATE, 0o644, dir_fd=folder)
+def _write_temporary(folder: int, temporary: str, data: bytes, mode: int) -> None:
+    descriptor = os.open(temporary, _CREATE, mode, dir_fd=folder)
     try:
         _write_all(descriptor, data)
         os.fsync(descriptor)

@@ -12,7 +12,7 @@ StoreKind = Literal["directory", "s3"]
 StoreLevel = Literal["locked", "write-once-enforced", "verified-by-digest", "unreliable", "unknown"]
 """The strongest that was really seen, not what is promised:
 
-- `locked`: what is written cannot be removed or replaced before its retention ends;
+- `locked`: what is written cannot be removed before its retention ends;
 - `write-once-enforced`: of several writers that ask for it, the store lets one create an object, also in a race;
 - `verified-by-digest`: the store returns what was put; nothing but our own sha256 notices a change;
 - `unreliable`: something that evidence needs was seen to fail;

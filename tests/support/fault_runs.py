@@ -55,7 +55,8 @@ class Home:
 
     @property
     def settings(self) -> Settings:
-        return Settings(runs=self.runs, store=str(self.store), lock=self.root / "host.lock")
+        own = {name: self.root / name for name in ("runs", "keys", "chains", "lock")}
+        return Settings(**own, store=str(self.store))
 
     def planned(self) -> list[str]:
         """Run ids whose plan was frozen, so that they can be resumed."""
