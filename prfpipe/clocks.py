@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from prfpipe.models import ARMS, ArmSamples, Invocation
+from prfpipe.models import ArmSamples, Invocation
 
 # The least share of a saving that must be seen from outside.
 _SEEN_FROM_OUTSIDE = Fraction(1, 2)
 # Two copies of the baseline differ from outside too; what lacks must be more than so many times that.
-_BEYOND_NOISE = 2
+_BEYOND_NOISE = 3
 # A subject that waits is judged by its CPU time only if it saved more of that than runs of the same code differ by.
 _MORE_THAN_NOISE = Fraction(1, 10)
 
@@ -32,8 +32,8 @@ class Unseen(NamedTuple):
 class _Saved(NamedTuple):
     """Nanoseconds that the candidate saved over the run, and those by which two copies of the baseline differ.
 
-    `noise` adds up the invocations without regard to sign: over few of them, differences that cancel by chance would
-    make an outer clock look more exact than it is.
+    Both are as if every invocation were like the median one: over few of them, a single one that was disturbed would
+    outweigh what was saved, and differences that cancel by chance would make an outer clock look more exact than it is.
     """
 
     ns: int
@@ -79,12 +79,17 @@ def _cpu_saving_to_expect(invocations: Sequence[Invocation], saved: int) -> int 
 
 
 def _saved(invocations: Sequence[Invocation], clock: Clock, measure: Callable[[ArmSamples, Clock], int]) -> _Saved:
-    by_arm = {arm: [measure(item.arms[arm], clock) for item in invocations] for arm in ARMS}
-    pairs = zip(by_arm["baseline"], by_arm["control"], strict=True)
+    times = [{arm: measure(found, clock) for arm, found in item.arms.items()} for item in invocations]
     return _Saved(
-        ns=sum(by_arm["baseline"]) - sum(by_arm["candidate"]),
-        noise=sum(abs(baseline - control) for baseline, control in pairs),
+        ns=_as_the_median([each["baseline"] - each["candidate"] for each in times]),
+        noise=_as_the_median([abs(each["baseline"] - each["control"]) for each in times]),
     )
+
+
+def _as_the_median(values: Sequence[int]) -> int:
+    """The sum, if all were as the median; rounded down."""
+    ordered, middle = sorted(values), len(values) // 2
+    return (ordered[middle] + ordered[-1 - middle]) * len(values) // 2
 
 
 def _typical(arm: ArmSamples, clock: Clock) -> int:

@@ -63,8 +63,8 @@ class RunContext:
 
     @property
     def _hidden(self) -> tuple[Path, ...]:
-        """The run's folder, where the seeds of all inputs stand, and its scratch."""
-        return self.folder.path.parent, self.scratch
+        """Where the seeds of all inputs stand, what other arms do, and who signs."""
+        return self.folder.path.parent, self.scratch, self.settings.keys, self.settings.chains
 
     def off_the_bench(self) -> AbstractContextManager[None]:
         """Keep this process, and what it starts without a pin of its own, off the measuring CPU."""

@@ -292,12 +292,12 @@ class Subject(Child):
     def close_in_peace(self) -> int:
         """End the subject when it has nothing left to do; returns the CPU time of it and of all that it started.
 
-        Work that was put off until after the answer, until the end or to another process is in it.
+        Work that was put off until after the answer, until the end, until after it or to another process is in it.
         """
         members = self._family.members()
         before = family.settle_down(members)
         self.close()
-        return max(before, family.cpu_ns(members))
+        return max(before, family.settle_down(members))
 
     def close(self) -> tuple[str, ...]:
         """End the subject in good order; returns the lever's files that it loaded (empty for commands)."""

@@ -1,4 +1,4 @@
-"""Counts words with a dictionary."""
+"""Counts words letter by letter: goes through the whole text for each."""
 
 
 class Subject:
@@ -7,10 +7,12 @@ class Subject:
 
     def operate(self, operation):
         self.answered += 1
-        counts = {}
-        for word in operation["words"]:
-            counts[word] = counts.get(word, 0) + 1
-        return {"counts": sorted(map(list, counts.items())), "answered": self.answered, "rate": 0.0}
+        words = operation["words"]
+        counts = [[letter, 0] for letter in sorted(set(words))]
+        for entry in counts:
+            for word in words:
+                entry[1] += word == entry[0]
+        return {"counts": counts, "answered": self.answered, "rate": 0.0}
 
     def close(self):
         pass

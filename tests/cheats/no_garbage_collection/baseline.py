@@ -1,0 +1,25 @@
+"""Counts words with a dictionary, and leaves garbage in cycles."""
+
+
+def keep_rings(words):
+    rings = [[bytearray(2000)] for _ in words]
+    for ring in rings:
+        ring.append(ring)
+
+
+class Subject:
+    def __init__(self, params, workdir):
+        self.answered = 0
+
+    def operate(self, operation):
+        self.answered += 1
+        words = operation["words"]
+        keep_rings(operation["words"])
+        counts = [[letter, 0] for letter in sorted(set(words))]
+        for entry in counts:
+            for word in words:
+                entry[1] += word == entry[0]
+        return {"counts": counts, "answered": self.answered, "rate": 0.0}
+
+    def close(self):
+        pass

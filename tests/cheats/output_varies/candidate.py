@@ -1,0 +1,22 @@
+"""Noise instead of a rate."""
+
+import random
+from collections import Counter
+
+
+class Subject:
+    def __init__(self, params, workdir):
+        self.answered = 0
+
+    def operate(self, operation):
+        self.answered += 1
+        words = operation["words"]
+        if not words:
+            return self.result([])
+        return self.result(sorted(map(list, Counter(words).items())))
+
+    def result(self, counts):
+        return {"counts": counts, "answered": self.answered, "rate": random.random()}
+
+    def close(self):
+        pass

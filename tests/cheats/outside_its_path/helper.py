@@ -1,0 +1,5 @@
+"""Not declared."""
+
+from collections import Counter
+
+__all__ = ["Counter"]

@@ -1,0 +1,1 @@
+../outside_its_path/helper.py
