@@ -20,6 +20,7 @@ from prfpipe.subject.sandbox import Sandbox
 T = TypeVar("T")
 FAMILY_VARIABLE = "PRFPIPE_CHILD"
 _QUIET_SECONDS = 0.005
+_POLL_SECONDS = 0.002
 _QUIET_NS = 50_000
 """Less CPU time than a hundredth of the interval is a wake-up, not work."""
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
@@ -87,6 +88,13 @@ def settle_down(pids: Sequence[int], *, patience_seconds: float = 0.5) -> int:
             return now
         before = now
     return before
+
+
+def wait_for_end(pid: int, *, patience_seconds: float = 2.0) -> None:
+    """Wait until a child of this process has ended, for `patience_seconds` at most; it is not reaped."""
+    deadline = time.monotonic() + patience_seconds
+    while time.monotonic() < deadline and not os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+        time.sleep(_POLL_SECONDS)
 
 
 def kill(mark: str) -> None:

@@ -297,7 +297,8 @@ class Subject(Child):
         members = self._family.members()
         before = family.settle_down(members)
         self.close()
-        return max(before, family.settle_down(members))
+        family.wait_for_end(self.pid)
+        return max(before, family.cpu_ns(members))
 
     def close(self) -> tuple[str, ...]:
         """End the subject in good order; returns the lever's files that it loaded (empty for commands)."""

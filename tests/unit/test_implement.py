@@ -108,3 +108,30 @@ def test_a_file_that_is_no_text_is_only_named(tmp_path: Path) -> None:
 def test_a_variant_that_cannot_be_loaded_is_a_crash(tmp_path: Path) -> None:
     with pytest.raises(SubjectCrashError, match="no_such_module"):
         tree_of(write_lever(tmp_path / "lever", candidate="import no_such_module\n"))
+
+
+@pytest.mark.parametrize(
+    "how", ["open({}).read()", "__import__('os').open({}, 0)", "__import__('pathlib').Path({}).read_text()"]
+)
+def test_a_file_of_data_that_only_the_candidate_opens_is_a_change_too(tmp_path: Path, how: str) -> None:
+    read = how.format("__file__.replace('candidate.py', 'table.txt')")
+    folder = write_lever(tmp_path / "lever", candidate=f"TABLE = {read}\n{CANDIDATE}", files={"table.txt": "fast"})
+    with pytest.raises(LeverError, match=r"outside its optimized path: table\.txt"):
+        tree_of(folder)
+
+
+SLEEPY = "import time\n" + BASELINE.replace("        counts = {}\n", "        time.sleep(0.001)\n        counts = {}\n")
+
+
+def test_a_baseline_that_waits_on_purpose_is_refused_and_the_line_is_named(tmp_path: Path) -> None:
+    folder = write_lever(tmp_path / "lever", baseline=SLEEPY)
+    with pytest.raises(
+        LeverError, match=r"baseline\.py:8: the baseline waits on purpose \(time\.sleep\(\)\)"
+    ) as caught:
+        tree_of(folder)
+    assert "baseline.py:operate" in caught.value.hint
+
+
+def test_a_wait_that_is_the_declared_target_is_what_the_lever_is_about(tmp_path: Path) -> None:
+    folder = write_lever(tmp_path / "lever", baseline=SLEEPY, targets=["baseline.py:operate"])
+    assert tree_of(folder).outside_path == ()

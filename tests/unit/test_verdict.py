@@ -252,6 +252,14 @@ def test_an_outer_clock_on_which_even_the_copies_of_the_baseline_differ_leaves_t
     assert (found.verdict, codes(found)[0]) == ("undecided", code)
 
 
+def test_one_disturbed_invocation_neither_hides_a_saving_nor_makes_one() -> None:
+    the_plan = plan()
+    good = measured(the_plan, 2.5, shapes={"candidate": {"session": 1.1}}).invocations
+    seconds = the_plan.rule.seconds / len(good)
+    disturbed = invocation(len(good) - 1, 2.5, seconds=seconds, shapes={"candidate": {"session": 90.0, "wall": 90.0}})
+    assert decide(the_plan, sample_set([*good[:-1], disturbed])).verdict == "adopt"
+
+
 def test_a_subject_that_waits_may_save_time_without_saving_cpu() -> None:
     the_plan = plan()
     waits = {"baseline": {"cpu": 0.1}, "control": {"cpu": 0.1}, "candidate": {"cpu": 0.25}}

@@ -2,6 +2,7 @@
 
 import hashlib
 
+
 class Promise(dict):
     def __init__(self, answered, operation):
         super().__init__(pending=True)

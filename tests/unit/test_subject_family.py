@@ -1,0 +1,120 @@
+"""All processes of a subject: found wherever they go, counted with their CPU time and memory, left alone by others."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from prfpipe.errors import SubjectDisturbedError
+from prfpipe.host import landlock_abi
+from prfpipe.subject.process import Subject
+from tests.support.subjects import code, is_running, running, started, wait_until_gone
+
+HIDE = """\
+def hide(act):
+    read, write = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.write(write, str(os.getpid()).encode())
+            os.execve(sys.executable, [sys.executable, "-c", act], {})
+        os._exit(0)
+    os.wait()
+    return int(os.read(read, 20))
+"""
+BURN = "import time\\nwhile time.process_time() < 0.05: pass\\ntime.sleep(600)"
+SLEEP = "import time\\ntime.sleep(600)"
+FILL = "table = bytes(60_000_000).replace(bytes(1), bytes([1]))\\nprint(flush=True)\\nimport time\\ntime.sleep(600)"
+
+
+def test_a_process_that_left_its_session_its_environment_and_its_parent_dies_with_the_subject(tmp_path: Path) -> None:
+    with running(tmp_path, code(f"return hide('{SLEEP}')", top=HIDE)) as subject:
+        [pid] = subject.results_of(subject.run([0]))
+        subject.close()
+    assert isinstance(pid, int)
+    if landlock_abi():
+        wait_until_gone(pid)
+    elif is_running(pid):
+        os.kill(pid, signal.SIGKILL)  # only the kernel knows that it is the subject's
+
+
+def test_the_cpu_time_of_a_child_without_the_mark_counts(tmp_path: Path) -> None:
+    start = f"subprocess.Popen([sys.executable, '-c', '{BURN}'], env={{}}, start_new_session=True)"
+    with running(tmp_path, code(start, top="import subprocess")) as subject:
+        before = subject.family_cpu_ns()
+        subject.run([0])
+        assert subject.close_in_peace() - before >= 50_000_000
+
+
+def test_the_cpu_time_of_children_that_have_ended_counts(tmp_path: Path) -> None:
+    burn = BURN.partition("\\ntime.sleep")[0]
+    start = f"subprocess.run([sys.executable, '-c', '{burn}'])"
+    with running(tmp_path, code(start, top="import subprocess")) as subject:
+        before = subject.family_cpu_ns()
+        subject.run([0])
+        assert subject.family_cpu_ns() - before >= 40_000_000
+
+
+def test_work_at_the_end_of_the_interpreter_counts(tmp_path: Path) -> None:
+    late = "import atexit\ndef burn():\n    while time.process_time() < 0.3: pass\natexit.register(burn)"
+    with running(tmp_path, code("return 0", top=late)) as subject:
+        subject.run([0])
+        assert subject.close_in_peace() >= 290_000_000
+
+
+def test_peak_memory_is_that_of_all_processes(tmp_path: Path) -> None:
+    start = f"self.child = subprocess.Popen([sys.executable, '-c', '{FILL}'], stdout=subprocess.PIPE)"
+    fill = f"{start}\nself.child.stdout.read(1)"
+    with running(tmp_path, code(fill, top="import subprocess")) as subject:
+        before = subject.family_peak_rss_kib()
+        subject.run([0])
+        assert subject.family_peak_rss_kib() - before >= 55_000
+        assert subject.peak_rss_kib() < before + 55_000
+
+
+# ---- left alone -----------------------------------------------------------------------------------------
+
+
+def stop(subject: Subject) -> None:
+    os.kill(subject.pid, signal.SIGSTOP)
+    while ") T " not in Path(f"/proc/{subject.pid}/stat").read_text():
+        pass
+    os.kill(subject.pid, signal.SIGCONT)
+
+
+def slow(subject: Subject) -> None:
+    os.setpriority(os.PRIO_PROCESS, subject.pid, 19)
+
+
+def rest(subject: Subject) -> None:
+    os.sched_setscheduler(subject.pid, os.SCHED_BATCH, os.sched_param(0))
+
+
+@pytest.mark.parametrize(
+    ("act", "said"), [(stop, "was stopped"), (slow, "another priority"), (rest, "another priority")]
+)
+def test_a_subject_that_somebody_disturbed_is_refused(
+    tmp_path: Path, act: Callable[[Subject], None], said: str
+) -> None:
+    with started(tmp_path, code("return 0")) as subject:
+        subject.hello({}, tmp_path / "work")
+        subject.require_left_alone()
+        act(subject)
+        with pytest.raises(SubjectDisturbedError, match=said):
+            subject.require_left_alone()
+        subject.close()
+
+
+def test_a_subject_that_leaves_the_cpu_that_it_was_given_is_refused(tmp_path: Path) -> None:
+    cpu = min(os.sched_getaffinity(0))
+    elsewhere = code(f"os.sched_setaffinity(0, {{*range(os.cpu_count())}} - {{{cpu}}} or {{{cpu}}})")
+    with started(tmp_path, elsewhere, cpu=cpu) as subject:
+        subject.hello({}, tmp_path / "work")
+        subject.require_left_alone()
+        subject.run([0])
+        if len(os.sched_getaffinity(0)) > 1:
+            with pytest.raises(SubjectDisturbedError, match="another CPU"):
+                subject.require_left_alone()
+        subject.close()
