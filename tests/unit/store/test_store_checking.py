@@ -1,5 +1,6 @@
 """Whether an archive is still whole: each way to be damaged has a name."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,10 @@ def check(store: Any, **options: Any) -> list[Checked]:
     return list(check_bundles(store, read, **options))
 
 
-def place(kept: Any, name: str) -> Path:
-    return Path(kept.folder, "evidence/v1/lev-01", RUN, name)
+def plant(kept: Any, name: str, data: bytes) -> None:
+    """Change a file of the bundle behind the store's back."""
+    kept.plant(f"evidence/v1/lev-01/{RUN}/{name}", data)
+    time.sleep(0.05)  # the server believes what it saw for 20 ms
 
 
 @pytest.mark.parametrize("read_data", [False, True])
@@ -51,14 +54,14 @@ def test_a_missing_file_is_named(kept: Any, tmp_path: Path) -> None:
 
 def test_another_size_is_seen_in_the_listing(kept: Any, tmp_path: Path) -> None:
     keep(kept.store, tmp_path / "run")
-    kept.plant(f"evidence/v1/lev-01/{RUN}/plan.json", b"{} ")
+    plant(kept, "plan.json", b"{} ")
     [found] = check(kept.store)
     assert found.problems == ("plan.json has 3 bytes, not 2",)
 
 
 def test_a_changed_byte_is_seen_when_the_data_is_read(kept: Any, tmp_path: Path) -> None:
     keep(kept.store, tmp_path / "run")
-    kept.plant(f"evidence/v1/lev-01/{RUN}/plan.json", b"[]")
+    plant(kept, "plan.json", b"[]")
     assert check(kept.store)[0].problems == ()
     assert check(kept.store, read_data=True)[0].problems == ("plan.json is not what the statement says",)
 
@@ -66,7 +69,7 @@ def test_a_changed_byte_is_seen_when_the_data_is_read(kept: Any, tmp_path: Path)
 def test_a_statement_that_cannot_be_read_is_a_problem_and_the_walk_goes_on(kept: Any, tmp_path: Path) -> None:
     keep(kept.store, tmp_path / "run")
     keep(kept.store, tmp_path / "run", LATER)
-    kept.plant(f"evidence/v1/lev-01/{RUN}/{STATEMENT}", b"nothing")
+    plant(kept, STATEMENT, b"nothing")
     first, second = check(kept.store)
     assert (first.problems, second.problems) == (("no statement",), ())
 
@@ -79,7 +82,7 @@ def test_a_statement_with_hostile_names_is_a_problem(kept: Any) -> None:
 
 def test_what_no_statement_lists_is_named_and_is_no_damage(kept: Any, tmp_path: Path) -> None:
     keep(kept.store, tmp_path / "run")
-    kept.plant(f"evidence/v1/lev-01/{RUN}/notes/mine.txt", b"hello")
+    plant(kept, "notes/mine.txt", b"hello")
     [found] = check(kept.store)
     assert (found.problems, found.extra) == ((), ("notes/mine.txt",))
 
