@@ -13,7 +13,7 @@ from prfpipe.host import NOISE_LIMIT_PERCENT
 def _default_keys() -> Path:
     """A folder of this user, not of a project (XDG Base Directory Specification 0.8)."""
     base = os.environ.get("XDG_CONFIG_HOME", "")
-    return Path(base if base.startswith("/") else "~/.config").expanduser() / "prfpipe" / "keys"
+    return Path(base if base.startswith("/") else "~/.config", "prfpipe", "keys")
 
 
 class Settings(BaseSettings):

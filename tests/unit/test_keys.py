@@ -78,6 +78,30 @@ def test_processes_that_need_a_key_at_the_same_time_make_one(folder: Path) -> No
     assert len(list((folder / "own").iterdir())) == 1
 
 
+def test_a_key_whose_maker_was_killed_between_its_two_names_is_whole(
+    keys: Keys, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            keys.signing_key()
+    assert (folder / "signing.pem").stat().st_nlink == 2
+    assert keys.signing_key().keyid == keys.signing_key().keyid
+    assert not list(folder.rglob(".tmp-*"))
+
+
+def test_nothing_of_a_folder_that_holds_more_than_keys_is_touched(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (home / "empty").mkdir()
+    (home / "empty" / ".tmp-of-somebody").write_text("kept")
+    Keys(home).signing_key()
+    assert (home / "empty" / ".tmp-of-somebody").read_text() == "kept"
+
+
 def test_a_key_id_is_what_securesystemslib_calls_it() -> None:
     form = {"keytype": "ed25519", "keyval": {"public": KEY.public.raw.hex()}, "scheme": "ed25519"}
     assert KEY.keyid == sha256_hex(canonical_json(form)) == KEY.public.sslib().keyid
