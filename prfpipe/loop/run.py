@@ -73,6 +73,7 @@ class Run:
             held.enter_context(host.exclusive(settings.lock))
             progress.say("plan: probing this machine's noise")
             plan = _plan(lever, options, settings)
+            progress.say(f"plan: signing it with key {key.keyid[:12]} (`prfpipe keys show`)")
             folder = held.enter_context(RunFolder.create(settings.runs.resolve(), plan.run_id))
             run = cls(RunContext(lever, plan, folder, _scratch(folder.path, plan), settings, progress), held)
             run._record(Stage.PLAN, lambda context: context.folder.write_all(sealed_plan_files(context.plan, key)))

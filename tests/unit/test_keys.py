@@ -230,6 +230,16 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     assert "PRFPIPE_KEYS" in caught.value.hint
 
 
+def test_a_user_without_a_home_is_told_which_variable_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless(_: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    with pytest.raises(SigningKeyError, match="no home folder") as caught:
+        Keys(Path("~/.config/prfpipe/keys"))
+    assert "PRFPIPE_KEYS" in caught.value.hint
+
+
 def test_looking_at_keys_makes_nothing(keys: Keys, folder: Path) -> None:
     found = keys.public_keys()
     assert (found.current, found.own, found.trusted) == (None, {}, {})
