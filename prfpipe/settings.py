@@ -23,7 +23,10 @@ class Settings(BaseSettings):
 
     store: str = Field("./evidence", description="Evidence store: a folder or s3://bucket/prefix?endpoint=URL")
     runs: Path = Field(Path(".prfpipe/runs"), description="Where runs are kept while they are made")
-    keys: Path = Field(default_factory=_default_keys, description="Folder of signing keys and of keys that are trusted")
+    # Not `keys`: an object that has `keys` is taken for a mapping, by dict() and so by Prefect.
+    key_folder: Path = Field(
+        default_factory=_default_keys, description="Folder of signing keys and of keys that are trusted"
+    )
     chains: Path = Field(Path(".prfpipe/chains"), description="Journals of each lever's statements, one for each key")
     levers: Path = Field(Path("levers"), description="Folder that holds the lever folders")
     gates: Path = Field(Path("gates"), description="Folder that holds the gates' folders")

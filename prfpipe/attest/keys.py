@@ -31,7 +31,7 @@ _NEXT = "next.pem"
 _PRIVATE_FILE = 0o600
 _FOLDERS = (".", "own", "retired", "rotations", "trusted")
 _MAX_KEY_BYTES = 16 * 1024
-_ELSEWHERE = "Correct it, or set PRFPIPE_KEYS to another folder; what was measured is kept."
+_ELSEWHERE = "Correct it, or set PRFPIPE_KEY_FOLDER to another folder; what was measured is kept."
 
 PublicKeys = dict[str, PublicKey]
 

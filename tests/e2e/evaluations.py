@@ -125,7 +125,7 @@ def own_environment(home: Path, changes: Mapping[str, str] | None = None) -> dic
     values = {
         "TMPDIR": str(temporary),
         "PRFPIPE_LOCK": str(temporary / "host.lock"),
-        "PRFPIPE_KEYS": str(home / "keys"),
+        "PRFPIPE_KEY_FOLDER": str(home / "keys"),
     }
     return {**values, "PRFPIPE_SUBJECT_TIMEOUT_SECONDS": TIMEOUT_SECONDS, **(changes or {})}
 

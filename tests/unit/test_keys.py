@@ -227,7 +227,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SigningKeyError, match="file") as caught:
         Keys(tmp_path / "file" / "keys").signing_key()
-    assert "PRFPIPE_KEYS" in caught.value.hint
+    assert "PRFPIPE_KEY_FOLDER" in caught.value.hint
 
 
 def test_a_user_without_a_home_is_told_which_variable_helps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +237,7 @@ def test_a_user_without_a_home_is_told_which_variable_helps(monkeypatch: pytest.
     monkeypatch.setattr(Path, "expanduser", homeless)
     with pytest.raises(SigningKeyError, match="no home folder") as caught:
         Keys(Path("~/.config/prfpipe/keys"))
-    assert "PRFPIPE_KEYS" in caught.value.hint
+    assert "PRFPIPE_KEY_FOLDER" in caught.value.hint
 
 
 def test_looking_at_keys_makes_nothing(keys: Keys, folder: Path) -> None:
@@ -408,7 +408,7 @@ def test_a_rotation_is_refused_with(keys: Keys, forge: Callable[[bytes], bytes])
 
 @pytest.fixture
 def setting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PRFPIPE_KEYS", str(folder))
+    monkeypatch.setenv("PRFPIPE_KEY_FOLDER", str(folder))
     return folder
 
 
@@ -441,7 +441,7 @@ def test_a_key_goes_from_its_signer_to_a_verifier(
     keyid = json.loads(told(capsys, "init", "--json"))["keyid"]
     (tmp_path / "bench.pub").write_text(told(capsys, "show", "--pem"))
     rotation = json.loads(told(capsys, "rotate", "--json"))
-    monkeypatch.setenv("PRFPIPE_KEYS", str(tmp_path / "verifier"))
+    monkeypatch.setenv("PRFPIPE_KEY_FOLDER", str(tmp_path / "verifier"))
     told(capsys, "trust", str(tmp_path / "bench.pub"))
     told(capsys, "trust", rotation["rotation"])
     assert json.loads(told(capsys, "show", "--json"))["trusted"].keys() == {keyid, rotation["new"]}

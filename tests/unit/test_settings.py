@@ -22,7 +22,7 @@ def test_without_variables_there_are_defaults() -> None:
 )
 def test_keys_are_of_the_user_and_not_of_the_project(monkeypatch: pytest.MonkeyPatch, base: str, folder: str) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", base)
-    assert load_settings().keys == Path(folder)
+    assert load_settings().key_folder == Path(folder)
     assert load_settings().chains == Path(".prfpipe/chains")
 
 
@@ -32,7 +32,7 @@ def test_keys_are_of_the_user_and_not_of_the_project(monkeypatch: pytest.MonkeyP
         ("store", "s3://bucket/team?endpoint=http://127.0.0.1:9000", "s3://bucket/team?endpoint=http://127.0.0.1:9000"),
         ("runs", "/tmp/runs", Path("/tmp/runs")),
         ("levers", "elsewhere", Path("elsewhere")),
-        ("keys", "/tmp/keys", Path("/tmp/keys")),
+        ("key_folder", "/tmp/keys", Path("/tmp/keys")),
         ("chains", "/tmp/chains", Path("/tmp/chains")),
         ("lock", "/tmp/a.lock", Path("/tmp/a.lock")),
         ("subject_timeout_seconds", "2.5", 2.5),
