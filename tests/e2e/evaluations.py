@@ -71,7 +71,8 @@ class Done:
     @property
     def run_folder(self) -> Path:
         """The folder of the only run."""
-        [folder] = (path for path in (self.home / ".prfpipe" / "runs").iterdir() if path.suffix != ".work")
+        runs = (path for path in (self.home / ".prfpipe" / "runs").iterdir() if path.is_dir())
+        [folder] = (path for path in runs if path.suffix != ".work")
         return folder
 
     @property
