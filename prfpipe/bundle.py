@@ -56,7 +56,7 @@ class RunFolder:
         with disk_errors(str(path)):
             parent.mkdir(parents=True, exist_ok=True)
             path.mkdir()
-            _sync_folder(parent.resolve())
+            disk.sync_folder(parent.resolve())
         return cls(path)
 
     @classmethod
@@ -275,11 +275,3 @@ def _tidy_folder(folder: int, name: str) -> None:
             os.rmdir(name, dir_fd=folder)
     finally:
         os.close(inner)
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, _FOLDER)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

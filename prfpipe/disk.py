@@ -12,6 +12,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from prfpipe.errors import BundleError, TamperError
 
@@ -127,6 +128,15 @@ def rename_new(root: int, name: str, to: str) -> None:
         os.link(last, new, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
         os.unlink(last, dir_fd=folder)
         os.fsync(folder)
+
+
+def sync_folder(path: Path) -> None:
+    """Put on the disk which names a folder has."""
+    descriptor = os.open(path, _FOLDER)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_regular(folder: int, name: str, *, limit: int = MAX_FILE_BYTES) -> bytes:

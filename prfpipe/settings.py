@@ -13,7 +13,7 @@ from prfpipe.host import NOISE_LIMIT_PERCENT
 def _default_keys() -> Path:
     """A folder of this user, not of a project (XDG Base Directory Specification 0.8)."""
     base = os.environ.get("XDG_CONFIG_HOME", "")
-    return Path(base if base.startswith("/") else "~/.config").expanduser() / "prfpipe" / "keys"
+    return Path(base if base.startswith("/") else "~/.config", "prfpipe", "keys")
 
 
 class Settings(BaseSettings):
@@ -23,7 +23,10 @@ class Settings(BaseSettings):
 
     store: str = Field("./evidence", description="Evidence store: a folder or s3://bucket/prefix?endpoint=URL")
     runs: Path = Field(Path(".prfpipe/runs"), description="Where runs are kept while they are made")
-    keys: Path = Field(default_factory=_default_keys, description="Folder of signing keys and of keys that are trusted")
+    # Not `keys`: an object that has `keys` is taken for a mapping, by dict() and so by Prefect.
+    key_folder: Path = Field(
+        default_factory=_default_keys, description="Folder of signing keys and of keys that are trusted"
+    )
     chains: Path = Field(Path(".prfpipe/chains"), description="Journals of each lever's statements, one for each key")
     levers: Path = Field(Path("levers"), description="Folder that holds the lever folders")
     gates: Path = Field(Path("gates"), description="Folder that holds the gates' folders")

@@ -13,7 +13,7 @@ settings.load_profile("repeatable")
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_keys_of_the_person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Where the key folder is, unless PRFPIPE_KEYS says otherwise: tests neither find anybody's keys nor leave some."""
+    """Tests neither find anybody's keys nor leave some: the key folder is there, unless PRFPIPE_KEY_FOLDER is set."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         yield

@@ -29,6 +29,7 @@ def held_folder(path: Path, *, mode: int = 0o755) -> Iterator[int]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
             path.mkdir(mode=mode)
+            disk.sync_folder(path.parent.resolve())
         root = os.open(path, _FOLDER)
     try:
         _lock(root, path)
@@ -67,16 +68,35 @@ def read_file(root: int, name: str, path: Path, limit: int) -> bytes | None:
 
 def names_in(root: int, folder: str, path: Path) -> list[str]:
     """The names in a folder below `root`, sorted; none if there is no such folder. Raises `BundleError`."""
-    with disk_errors(str(path / folder)):
-        try:
-            inner = os.open(folder, _FOLDER, dir_fd=root)
-        except FileNotFoundError:
+    with disk_errors(str(path / folder)), _inner(root, folder) as inner:
+        if inner is None:
             return []
-        try:
-            with os.scandir(inner) as entries:
-                return sorted(entry.name for entry in entries if not entry.name.startswith("."))
-        finally:
-            os.close(inner)
+        with os.scandir(inner) as entries:
+            return sorted(entry.name for entry in entries if not entry.name.startswith("."))
+
+
+def remove_leftovers(root: int, folder: str) -> None:
+    """Remove temporary files of a writer that was killed: until then what it wrote has two names, and is refused."""
+    with _inner(root, folder) as inner:
+        if inner is None:
+            return
+        with os.scandir(inner) as entries:
+            left = [entry.name for entry in entries if entry.name.startswith(disk.TEMPORARY_PREFIX)]
+        for name in left:
+            os.unlink(name, dir_fd=inner)
+
+
+@contextmanager
+def _inner(root: int, folder: str) -> Iterator[int | None]:
+    try:
+        inner = os.open(folder, _FOLDER, dir_fd=root)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        yield inner
+    finally:
+        os.close(inner)
 
 
 def is_private(status: os.stat_result) -> bool:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from prfpipe import disk
 from prfpipe.attest.envelope import open_envelope
-from prfpipe.attest.folders import PRIVATE, held_folder, is_private, names_in, read_file
+from prfpipe.attest.folders import PRIVATE, held_folder, is_private, names_in, read_file, remove_leftovers
 from prfpipe.attest.rotation import make_rotation, new_key_in
 from prfpipe.attest.signing import PublicKey, SigningKey, verify
 from prfpipe.disk import disk_errors
@@ -29,8 +29,9 @@ from prfpipe.errors import BundleError, SettingsError, SigningKeyError, TamperEr
 SIGNING = "signing.pem"
 _NEXT = "next.pem"
 _PRIVATE_FILE = 0o600
+_FOLDERS = (".", "own", "retired", "rotations", "trusted")
 _MAX_KEY_BYTES = 16 * 1024
-_ELSEWHERE = "Correct it, or set PRFPIPE_KEYS to another folder; what was measured is kept."
+_ELSEWHERE = "Correct it, or set PRFPIPE_KEY_FOLDER to another folder; what was measured is kept."
 
 PublicKeys = dict[str, PublicKey]
 
@@ -48,7 +49,10 @@ class Keys:
     """A key folder. Every method raises `SigningKeyError` for what it cannot use."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        try:
+            self.path = path.expanduser()
+        except RuntimeError as error:
+            raise SigningKeyError(f"{path}: this user has no home folder", hint=_ELSEWHERE) from error
 
     def signing_key(self, keyid: str | None = None) -> SigningKey:
         """The current key, made if there is none; or the key `keyid`, which may be a former one."""
@@ -127,6 +131,8 @@ class Keys:
         try:
             with held_folder(self.path, mode=PRIVATE) as root, disk_errors(str(self.path)):
                 _refuse_shared(os.fstat(root), self.path, "700")
+                for folder in _FOLDERS:
+                    remove_leftovers(root, folder)
                 yield root
         except BundleError as error:
             raise SigningKeyError(f"the key folder cannot be used: {error.message}", hint=_ELSEWHERE) from error
@@ -150,7 +156,7 @@ class Keys:
         if key is None or key.keyid != keyid:
             raise SigningKeyError(
                 f"the key {keyid} is not in {self.path}",
-                hint=f"Put {name} back there from a copy, or evaluate again with the present key.",
+                hint=f"Put its file back from a copy, as {name} there, or evaluate again with the present key.",
             )
         return key
 

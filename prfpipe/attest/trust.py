@@ -75,7 +75,9 @@ def judge(opened: Opened, trust: Trust) -> SignatureCheck:
     if keyid in trust.trusted:
         return SignatureCheck(state="trusted", keyid=keyid, detail=f"by key {keyid}, which you trust")
     if trust.trusted:
-        return SignatureCheck(state="refused", keyid=keyid, detail=f"signed by key {keyid}, which you have not trusted")
+        whose = "this user's own key" if key else "key"
+        detail = f"signed by {whose} {keyid}, which you have not trusted, while you trust others"
+        return SignatureCheck(state="refused", keyid=keyid, detail=detail)
     return SignatureCheck(state="untrusted", keyid=keyid, detail=_UNSHOWN[key is not None].format(keyid=keyid))
 
 

@@ -14,7 +14,7 @@ from prfpipe.settings import load_settings
 def command(arguments: argparse.Namespace) -> int:
     """Audit a bundle on this machine, one that is fetched from the store first, or a whole archive."""
     _check_usage(arguments)
-    trust = load_trust(load_settings().keys, arguments.trust)
+    trust = load_trust(load_settings().key_folder, arguments.trust)
     if arguments.archive:
         from prfpipe.cli.audit_archive import audit_all
 

@@ -16,7 +16,7 @@ Answer = tuple[dict[str, Any], str]
 
 def command(arguments: argparse.Namespace) -> int:
     """Make, show, trust or change keys. No private key is ever printed."""
-    keys = Keys(load_settings().keys.expanduser())
+    keys = Keys(load_settings().key_folder)
     document, text = _ACTIONS[arguments.action](keys, arguments)
     if arguments.json:
         print_json(document)

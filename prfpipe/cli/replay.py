@@ -56,7 +56,7 @@ def _recorded(arguments: argparse.Namespace, settings: Settings) -> tuple[Plan, 
     """
     with bundle_folder(arguments) as folder:
         files = read_tree(folder)
-    audit_files(files, load_trust(settings.keys, arguments.trust)).require()
+    audit_files(files, load_trust(settings.key_folder, arguments.trust)).require()
     return layout.read_plan(files), layout.read_verdict(files)
 
 

@@ -93,7 +93,7 @@ def archive(context: RunContext, runlog: RunLog, store_url: str) -> str:
 def _statement(context: RunContext, decided_at: str, store: StoreGuarantees) -> bytes:
     """The signed statement, by the key that signed the plan, once its place in the lever's chain is on the disk."""
     settings, plan, files = context.settings, context.plan, context.folder.files()
-    keys = Keys(settings.keys)
+    keys = Keys(settings.key_folder)
     key = keys.signing_key(read_plan_seal(context.folder.read(layout.PLAN_SEAL)).keyid)
     verdict, samples = verdict_of(context), _samples(context)
 

@@ -68,11 +68,12 @@ class Run:
             SigningKeyError: there is no key that can sign the plan.
         """
         check_requirements(lever)
-        key = Keys(settings.keys).signing_key()
+        key = Keys(settings.key_folder).signing_key()
         with ExitStack() as held:
             held.enter_context(host.exclusive(settings.lock))
             progress.say("plan: probing this machine's noise")
             plan = _plan(lever, options, settings)
+            progress.say(f"plan: signing it with key {key.keyid[:12]} (`prfpipe keys show`)")
             folder = held.enter_context(RunFolder.create(settings.runs.resolve(), plan.run_id))
             run = cls(RunContext(lever, plan, folder, _scratch(folder.path, plan), settings, progress), held)
             run._record(Stage.PLAN, lambda context: context.folder.write_all(sealed_plan_files(context.plan, key)))
@@ -170,7 +171,7 @@ class Run:
         """Without the key of the plan nothing that is measured now could be sealed."""
         folder = self.context.folder
         if not folder.sealed:
-            Keys(self.context.settings.keys).signing_key(read_plan_seal(folder.read(layout.PLAN_SEAL)).keyid)
+            Keys(self.context.settings.key_folder).signing_key(read_plan_seal(folder.read(layout.PLAN_SEAL)).keyid)
 
     def _freeze_source(self) -> None:
         """The frozen copies of the lever folder; made again after a crash only from an unchanged folder."""

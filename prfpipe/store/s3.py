@@ -101,7 +101,8 @@ class S3Store:
             inner = [item["Prefix"] for item in found.get("CommonPrefixes", ())]
             # Some servers do not know delimiters and return every object.
             inner += [item["Key"] for item in found.get("Contents", ())]
-            for name in sorted({path.removeprefix(above).partition("/")[0] for path in inner if path.count("/")}):
+            parts = (path.removeprefix(above).partition("/") for path in inner)
+            for name in sorted({name for name, slash, _ in parts if slash}):
                 if name > last and is_key(name):
                     last = name
                     yield name
@@ -150,7 +151,8 @@ class S3Store:
         """See `Store.unfinished`: uploads in parts, which this class never makes, but other tools do."""
         what = f"list the uploads below {self.url(prefix)}"
         folder = self._folder(prefix)
-        with suppress(UnknownHeaderError):
+        # What servers answer that know no such uploads, or have none.
+        with suppress(UnknownHeaderError, NotFoundError):
             for found in upload_pages(self._client, self._limits, what, self._location.bucket, folder):
                 for item in found.get("Uploads", ()):
                     if item["Key"].startswith(folder):

@@ -17,13 +17,21 @@ def object_pages(client: "Client", limits: Limits, what: str, where: dict[str, A
     """The pages of ListObjectsV2; `where` holds bucket and prefix, and further parameters of the request.
 
     Raises:
-        StoreError: a page is no listing, stops in the middle, or the listing does not end.
+        StoreError: a page is no listing, stops in the middle, does not go on from the page before it, or the
+            listing does not end.
     """
     position: dict[str, Any] = {}
+    last = ""
     for _ in range(MAX_PAGES):
         page = _object_page(client, limits, what, {**where, **position})
         if "IsTruncated" not in page:
             raise s3_errors.not_s3(what, "the answer is not a listing")
+        names = [item["Key"] for item in page.get("Contents", ())]
+        names += [item["Prefix"] for item in page.get("CommonPrefixes", ())]
+        # Who only skips what is known already would follow a page that points to itself for ever.
+        if names and max(names) <= last:
+            raise s3_errors.broken_listing(what, "repeats itself or is out of order")
+        last = max(names, default=last)
         yield page
         if not page.get("IsTruncated"):
             return

@@ -71,7 +71,8 @@ class Done:
     @property
     def run_folder(self) -> Path:
         """The folder of the only run."""
-        [folder] = (path for path in (self.home / ".prfpipe" / "runs").iterdir() if path.suffix != ".work")
+        runs = (path for path in (self.home / ".prfpipe" / "runs").iterdir() if path.is_dir())
+        [folder] = (path for path in runs if path.suffix != ".work")
         return folder
 
     @property
@@ -125,7 +126,7 @@ def own_environment(home: Path, changes: Mapping[str, str] | None = None) -> dic
     values = {
         "TMPDIR": str(temporary),
         "PRFPIPE_LOCK": str(temporary / "host.lock"),
-        "PRFPIPE_KEYS": str(home / "keys"),
+        "PRFPIPE_KEY_FOLDER": str(home / "keys"),
     }
     return {**values, "PRFPIPE_SUBJECT_TIMEOUT_SECONDS": TIMEOUT_SECONDS, **(changes or {})}
 

@@ -53,7 +53,7 @@ def test_progress_goes_to_stderr_and_nothing_of_the_work_is_left(evaluated: Eval
     done = evaluated("faster")
     assert "re-profile: small" in done.err
     assert "s left" in done.err
-    assert [path.name for path in done.run_folder.parent.iterdir()] == [done.run_folder.name]
+    assert [path for path in done.run_folder.parent.iterdir() if path.is_dir()] == [done.run_folder]
     assert processes_of(done.home) == []
 
 

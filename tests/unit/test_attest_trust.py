@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from prfpipe.attest.envelope import Opened, open_envelope
 from prfpipe.attest.keys import Keys
 from prfpipe.attest.trust import Trust, judge, load_trust
 from prfpipe.digests import canonical_json
-from prfpipe.errors import SettingsError, SigningKeyError
+from prfpipe.errors import SettingsError, SigningKeyError, TamperError
 from tests.support.bundles import KEY, OTHER_KEY, signing_key
 
 PAYLOAD = b'{"_type":"https://in-toto.io/Statement/v1"}'
@@ -83,6 +84,38 @@ def test_a_signature_whose_number_is_out_of_range_is_refused() -> None:
     second = (int.from_bytes(right.signature[32:], "little") + order).to_bytes(32, "little")
     wrong = Opened(right.source, right.payload, right.keyid, right.signature[:32] + second)
     assert judge(wrong, Trust(trusted=OWN)).state == "refused"
+
+
+def test_no_byte_of_an_envelope_can_be_another_one() -> None:
+    data, trust = KEY.seal(PAYLOAD), Trust(trusted=OWN)
+    for place in range(len(data)):
+        for flip in (0x01, 0x20, 0x80):
+            changed = bytearray(data)
+            changed[place] ^= flip
+            assert not believed(bytes(changed), trust), place
+
+
+def believed(data: bytes, trust: Trust) -> bool:
+    try:
+        return judge(open_envelope(data, "it"), trust).state == "trusted"
+    except TamperError:
+        return False
+
+
+@pytest.mark.parametrize("other", [b"", b"{}", PAYLOAD + b" ", PAYLOAD[:-1]])
+def test_a_signature_is_over_the_whole_payload(other: bytes) -> None:
+    right = opened()
+    assert judge(Opened(right.source, other, right.keyid, right.signature), Trust(trusted=OWN)).state == "refused"
+
+
+def test_a_signature_is_over_the_payloads_type_as_well() -> None:
+    """DSSE: what is signed begins with the type, so that a signature over one kind of thing is none over another."""
+    private = Ed25519PrivateKey.from_private_bytes((1).to_bytes(32, "big"))
+    right = opened()
+    pae = b"DSSEv1 28 application/vnd.in-toto+json %d %b" % (len(PAYLOAD), PAYLOAD)
+    assert private.sign(pae) == right.signature
+    bare = Opened(right.source, right.payload, right.keyid, private.sign(PAYLOAD))
+    assert judge(bare, Trust(trusted=OWN)).state == "refused"
 
 
 # ---- where trust comes from -----------------------------------------------------------------------------

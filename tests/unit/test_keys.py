@@ -78,6 +78,30 @@ def test_processes_that_need_a_key_at_the_same_time_make_one(folder: Path) -> No
     assert len(list((folder / "own").iterdir())) == 1
 
 
+def test_a_key_whose_maker_was_killed_between_its_two_names_is_whole(
+    keys: Keys, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            keys.signing_key()
+    assert (folder / "signing.pem").stat().st_nlink == 2
+    assert keys.signing_key().keyid == keys.signing_key().keyid
+    assert not list(folder.rglob(".tmp-*"))
+
+
+def test_nothing_of_a_folder_that_holds_more_than_keys_is_touched(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (home / "empty").mkdir()
+    (home / "empty" / ".tmp-of-somebody").write_text("kept")
+    Keys(home).signing_key()
+    assert (home / "empty" / ".tmp-of-somebody").read_text() == "kept"
+
+
 def test_a_key_id_is_what_securesystemslib_calls_it() -> None:
     form = {"keytype": "ed25519", "keyval": {"public": KEY.public.raw.hex()}, "scheme": "ed25519"}
     assert KEY.keyid == sha256_hex(canonical_json(form)) == KEY.public.sslib().keyid
@@ -203,7 +227,17 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SigningKeyError, match="file") as caught:
         Keys(tmp_path / "file" / "keys").signing_key()
-    assert "PRFPIPE_KEYS" in caught.value.hint
+    assert "PRFPIPE_KEY_FOLDER" in caught.value.hint
+
+
+def test_a_user_without_a_home_is_told_which_variable_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless(_: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    with pytest.raises(SigningKeyError, match="no home folder") as caught:
+        Keys(Path("~/.config/prfpipe/keys"))
+    assert "PRFPIPE_KEY_FOLDER" in caught.value.hint
 
 
 def test_looking_at_keys_makes_nothing(keys: Keys, folder: Path) -> None:
@@ -374,7 +408,7 @@ def test_a_rotation_is_refused_with(keys: Keys, forge: Callable[[bytes], bytes])
 
 @pytest.fixture
 def setting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PRFPIPE_KEYS", str(folder))
+    monkeypatch.setenv("PRFPIPE_KEY_FOLDER", str(folder))
     return folder
 
 
@@ -407,7 +441,7 @@ def test_a_key_goes_from_its_signer_to_a_verifier(
     keyid = json.loads(told(capsys, "init", "--json"))["keyid"]
     (tmp_path / "bench.pub").write_text(told(capsys, "show", "--pem"))
     rotation = json.loads(told(capsys, "rotate", "--json"))
-    monkeypatch.setenv("PRFPIPE_KEYS", str(tmp_path / "verifier"))
+    monkeypatch.setenv("PRFPIPE_KEY_FOLDER", str(tmp_path / "verifier"))
     told(capsys, "trust", str(tmp_path / "bench.pub"))
     told(capsys, "trust", rotation["rotation"])
     assert json.loads(told(capsys, "show", "--json"))["trusted"].keys() == {keyid, rotation["new"]}

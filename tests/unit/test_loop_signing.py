@@ -37,14 +37,14 @@ def settings(tmp_path: Path) -> Settings:
         store=str(tmp_path / "store"),
         runs=tmp_path / "runs",
         lock=tmp_path / "lock",
-        keys=tmp_path / "keys",
+        key_folder=tmp_path / "keys",
         chains=tmp_path / "chains",
     )
 
 
 @pytest.fixture
 def keys(settings: Settings) -> Keys:
-    return Keys(settings.keys)
+    return Keys(settings.key_folder)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def recorded(settings: Settings, run_id: str = bundles.RUN_ID) -> Path:
     """A run of which only archiving is left."""
     parts = bundles.Parts.of(bundles.plan(run_id=run_id))
     with RunFolder.create(settings.runs, run_id) as folder:
-        bundles.record(folder, parts, Keys(settings.keys).signing_key())
+        bundles.record(folder, parts, Keys(settings.key_folder).signing_key())
         return folder.path
 
 
@@ -90,7 +90,7 @@ def test_the_plan_is_signed_before_anything_is_measured(lever: Lever, settings: 
 
 def test_without_a_usable_key_no_run_begins(lever: Lever, settings: Settings, keys: Keys) -> None:
     keys.signing_key()
-    (settings.keys / "signing.pem").chmod(0o644)
+    (settings.key_folder / "signing.pem").chmod(0o644)
     with pytest.raises(SigningKeyError, match="open to other users"):
         Run.start(lever, Options(Effort.QUICK, ("prfpipe",), accept_noise=True), settings, Silent())
     assert not settings.runs.exists()
@@ -205,12 +205,12 @@ def test_a_run_waits_for_its_key_when_it(
 ) -> None:
     run = recorded(settings)
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    harm(settings.keys / "signing.pem")
+    harm(settings.key_folder / "signing.pem")
     with pytest.raises(SigningKeyError, match=what) as caught:
         Run.resume(lever, bundles.RUN_ID, settings, Silent())
     assert caught.value.hint
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
-    mend(settings.keys / "signing.pem")
+    mend(settings.key_folder / "signing.pem")
     assert archived(lever, settings)
 
 
@@ -222,7 +222,7 @@ def test_a_run_can_be_gone_on_with_when_at_its_end_the_key(
 
     def archive_without() -> None:
         with Run.resume(lever, run.name, settings, Silent()) as open_run:
-            harm(settings.keys / "signing.pem")
+            harm(settings.key_folder / "signing.pem")
             open_run.archive(settings.store)
 
     with pytest.raises(SigningKeyError, match=what) as caught:
@@ -230,21 +230,21 @@ def test_a_run_can_be_gone_on_with_when_at_its_end_the_key(
     assert caught.value.__notes__ == [f"to go on with this run: prfpipe evaluate {lever.root} --resume {run.name}"]
     assert not (run / layout.STATEMENT).exists()
     assert not settings.chains.exists()
-    mend(settings.keys / "signing.pem")
+    mend(settings.key_folder / "signing.pem")
     assert read_statement(archived(lever, settings)).predicate.sequence == 1
 
 
 def test_a_sealed_run_needs_no_key_any_more(lever: Lever, settings: Settings) -> None:
     recorded(settings)
     first = archived(lever, settings)
-    (settings.keys / "signing.pem").unlink()
+    (settings.key_folder / "signing.pem").unlink()
     assert archived(lever, settings) == first
 
 
 def test_a_run_that_is_not_there_makes_no_key(lever: Lever, settings: Settings) -> None:
     with pytest.raises(ResumeError):
         Run.resume(lever, bundles.RUN_ID, settings, Silent())
-    assert not settings.keys.exists()
+    assert not settings.key_folder.exists()
 
 
 # ---- secrets --------------------------------------------------------------------------------------------
@@ -258,7 +258,7 @@ def test_no_file_of_a_bundle_holds_the_private_key_or_says_where_it_is(
     archived(lever, settings)
     body = key.pem().splitlines()[1]
     raw = base64.b64decode(body)[-32:]
-    secrets = (body, raw, raw.hex().encode(), base64.b64encode(raw), str(settings.keys).encode())
+    secrets = (body, raw, raw.hex().encode(), base64.b64encode(raw), str(settings.key_folder).encode())
     files = [path for root in (settings.runs, settings.chains, Path(settings.store)) for path in root.rglob("*")]
     contents = [path.read_bytes() for path in files if path.is_file()]
     contents += [gzip.decompress(data) for data in contents if data[:2] == b"\x1f\x8b"]
@@ -267,8 +267,8 @@ def test_no_file_of_a_bundle_holds_the_private_key_or_says_where_it_is(
 
 
 def test_a_subject_is_not_told_where_keys_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PRFPIPE_KEYS", str(tmp_path / "keys"))
+    monkeypatch.setenv("PRFPIPE_KEY_FOLDER", str(tmp_path / "keys"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     found = subject_environment(tmp_path / "work")
     assert found["HOME"] == str(tmp_path / "work")
-    assert not {"PRFPIPE_KEYS", "XDG_CONFIG_HOME"} & found.keys()
+    assert not {"PRFPIPE_KEY_FOLDER", "XDG_CONFIG_HOME"} & found.keys()

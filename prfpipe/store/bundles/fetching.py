@@ -58,9 +58,6 @@ def fetch(
             # Fetching again would not help: nothing may look as if it did.
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        except (StoreError, KeyboardInterrupt) as error:
-            error.add_note(f"what was copied stays in {partial}; the same fetch again verifies it and goes on")
-            raise
         save_new(partial / STATEMENT, [statement])
         partial.chmod(0o755)
         partial.rename(to)
@@ -76,17 +73,31 @@ def _partial(to: Path, ref: BundleRef) -> Iterator[Path]:
         partial.mkdir(mode=0o700)
     descriptor = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        _lock(descriptor, to)
-        yield partial
-    except BaseException:
-        with suppress(OSError):
-            partial.rmdir()  # only where nothing was copied
-        raise
+        _claim(descriptor, partial, to)
+        with _kept_if_useful(partial):
+            yield partial
     finally:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, to: Path) -> None:
+@contextmanager
+def _kept_if_useful(partial: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        _remove_empty_folders(partial)
+        with suppress(OSError):
+            partial.rmdir()  # only where nothing was copied
+        if isinstance(error, StoreError | KeyboardInterrupt) and partial.exists():
+            error.add_note(f"what was copied stays in {partial}; the same fetch again verifies it and goes on")
+        raise
+
+
+def _claim(descriptor: int, partial: Path, to: Path) -> None:
+    """Nobody else may work in the folder: another fetch, or another user who changes what was verified."""
+    status = os.fstat(descriptor)
+    if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+        raise BundleError(f"{partial} can be written by others", hint="Remove it, or fetch into another folder.")
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -95,17 +106,19 @@ def _lock(descriptor: int, to: Path) -> None:
 
 def _keep_verified(partial: Path, manifest: Manifest) -> None:
     """Of what an earlier fetch left, keep what is exactly what the statement says now."""
-    for folder, folders, names in os.walk(partial, topdown=False):
-        for name in names:
-            path = Path(folder, name)
-            if not _is_as_listed(path, path.relative_to(partial).as_posix(), manifest):
+    for folder, folders, names in os.walk(partial):
+        for path in (Path(folder, name) for name in names + folders):
+            is_folder = path.is_dir() and not path.is_symlink()
+            if not is_folder and not _is_as_listed(path, path.relative_to(partial).as_posix(), manifest):
                 path.unlink()
-        for name in folders:
-            inner = Path(folder, name)
-            if inner.is_symlink():
-                inner.unlink()
-            elif not any(inner.iterdir()):
-                inner.rmdir()
+    _remove_empty_folders(partial)
+
+
+def _remove_empty_folders(partial: Path) -> None:
+    for folder, inner, _ in os.walk(partial, topdown=False):
+        for name in inner:
+            with suppress(OSError):
+                Path(folder, name).rmdir()
 
 
 def _is_as_listed(path: Path, name: str, manifest: Manifest) -> bool:
