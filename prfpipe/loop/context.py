@@ -64,7 +64,7 @@ class RunContext:
     @property
     def _hidden(self) -> tuple[Path, ...]:
         """Where the seeds of all inputs stand, what other arms do, and who signs."""
-        return self.folder.path.parent, self.scratch, self.settings.keys, self.settings.chains
+        return self.folder.path.parent, self.scratch, self.settings.key_folder, self.settings.chains
 
     def off_the_bench(self) -> AbstractContextManager[None]:
         """Keep this process, and what it starts without a pin of its own, off the measuring CPU."""

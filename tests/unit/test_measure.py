@@ -25,7 +25,8 @@ import json, os, sys
 class Subject:
     def __init__(self, params, workdir):
         self.log = workdir.parents[1] / "log.jsonl"
-        self.own = {"arm": workdir.name.rstrip("_"), "pid": os.getpid(), "hash": hash("a"), "cwd": sorted(os.listdir(workdir))}
+        self.own = {"arm": workdir.name.rstrip("_"), "pid": os.getpid(), "hash": hash("a")}
+        self.own["cwd"] = sorted(os.listdir(workdir))
         self.own["environment"] = sum(len(name) + len(value) for name, value in os.environ.items())
         self.own["tree"] = sys.path[0]
 

@@ -24,7 +24,7 @@ def hide(act):
     os.wait()
     return int(os.read(read, 20))
 """
-BURN = "import time\\nwhile time.process_time() < 0.05: pass\\ntime.sleep(600)"
+BURN = "import time\\nwhile time.process_time() < 0.05: pass\\nprint(flush=True)\\ntime.sleep(600)"
 SLEEP = "import time\\ntime.sleep(600)"
 FILL = "table = bytes(60_000_000).replace(bytes(1), bytes([1]))\\nprint(flush=True)\\nimport time\\ntime.sleep(600)"
 
@@ -41,15 +41,16 @@ def test_a_process_that_left_its_session_its_environment_and_its_parent_dies_wit
 
 
 def test_the_cpu_time_of_a_child_without_the_mark_counts(tmp_path: Path) -> None:
-    start = f"subprocess.Popen([sys.executable, '-c', '{BURN}'], env={{}}, start_new_session=True)"
-    with running(tmp_path, code(start, top="import subprocess")) as subject:
+    options = "env={}, start_new_session=True, stdout=subprocess.PIPE"
+    burn = f"self.child = subprocess.Popen([sys.executable, '-c', '{BURN}'], {options})\nself.child.stdout.read(1)"
+    with running(tmp_path, code(burn, top="import subprocess")) as subject:
         before = subject.family_cpu_ns()
         subject.run([0])
         assert subject.close_in_peace() - before >= 50_000_000
 
 
 def test_the_cpu_time_of_children_that_have_ended_counts(tmp_path: Path) -> None:
-    burn = BURN.partition("\\ntime.sleep")[0]
+    burn = BURN.partition("\\nprint")[0]
     start = f"subprocess.run([sys.executable, '-c', '{burn}'])"
     with running(tmp_path, code(start, top="import subprocess")) as subject:
         before = subject.family_cpu_ns()
