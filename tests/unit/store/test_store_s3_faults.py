@@ -354,3 +354,17 @@ def test_errors_hold_no_secret(faulty: FaultyS3, store: Store) -> None:
     with pytest.raises(StoreError) as caught:
         store.get("object")
     assert s3.SECRET_KEY not in caught.value.message + caught.value.hint
+
+
+def test_all_steps_of_a_put_share_one_deadline(faulty: FaultyS3) -> None:
+    """A look, a write and a read back that each take half of the time are too much together."""
+
+    def slow(handler: s3.S3Handler) -> bool:
+        handler.s3.closing.wait(0.7)
+        return False
+
+    for kind in ("GET", "PUT"):
+        faulty.fail(kind, slow, times=FOR_EVER)
+    store = connect(faulty.url, Limits(connect=5, read=5, total=1.2, pauses=(0.01,)))
+    with pytest.raises(StoreUnavailableError, match="not finished after 1 s"):
+        store.put("object", b"x", sha256_hex(b"x"))
