@@ -61,6 +61,9 @@ golden: setup ## make the golden bundles of tests/golden again, after a change o
 calibrate: setup ## compare with other benchmark tools (about 75 minutes; can be resumed)
 	$(BIN)/python calibration/calibrate.py
 
+reliability: setup ## inject every fault, try every mutation, write docs/reliability.md (an hour; PARTS=tampering for one part)
+	$(BIN)/python -m tests.reliability $(PARTS)
+
 # The index is the person's own affair: neither its URL nor its host goes into the lock.
 lock: setup ## resolve requirements.lock again from pyproject.toml; UPGRADE=1 takes newer versions
 	$(BIN)/uv pip compile pyproject.toml --quiet --all-extras --universal --python-version 3.11 \
