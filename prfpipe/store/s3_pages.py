@@ -51,15 +51,20 @@ def upload_pages(client: "Client", limits: Limits, what: str, bucket: str, prefi
 
     Raises:
         UnknownHeaderError: the server has no uploads in parts.
-        StoreError: the listing does not end.
+        StoreError: a page stops in the middle, does not go on from the page before it, or there is no last one.
     """
     where: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
+    last = ("", "")
     for _ in range(MAX_PAGES):
         page = _upload_page(client, limits, what, where)
         yield page
         if not page.get("IsTruncated"):
             return
-        where |= {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+        mark = (page.get("NextKeyMarker", ""), page.get("NextUploadIdMarker", ""))
+        if mark == last or not mark[0]:
+            raise s3_errors.broken_listing(what, "stops in the middle, or repeats itself")
+        last = mark
+        where |= {"KeyMarker": mark[0], "UploadIdMarker": mark[1]}
     raise s3_errors.broken_listing(what, "does not end")
 
 
