@@ -12,8 +12,9 @@ import pytest
 
 from prfpipe.audit import audit
 from prfpipe.layout import PLAN, REPORT, STATEMENT, VERDICT
-from tests.attacks.mutations import HOSTILE_NAMES, byte_changes, every_byte, mutations
+from tests.attacks.mutations import HOSTILE_NAMES, byte_changes, every_byte, forgeries, mutations
 from tests.attacks.sealed import Tally
+from tests.support import bundles
 from tests.support.fault_audit import audited, refusals
 
 Files = dict[str, bytes]
@@ -82,6 +83,13 @@ def test_a_file_added_is_refused(sealed: Files) -> None:
 @pytest.mark.parametrize("name", HOSTILE_NAMES, ids=ascii)
 def test_a_file_with_a_hostile_name_is_refused(sealed: Files, name: str) -> None:
     assert refusals(audited({**sealed, name: b"x"})) == ["files"]
+
+
+@pytest.mark.parametrize("reseal", [bundles.resealed, bundles.rechained], ids=["statement", "journal-and-statement"])
+def test_what_somebody_else_sealed_again_is_refused(sealed: Files, reseal: Callable[..., Files]) -> None:
+    tally = Tally().take(forgeries(sealed, lambda files: reseal(files, key=bundles.OTHER_KEY)))
+    assert tally.accepted == []
+    assert tally.refused_by.keys() == {"signature"}
 
 
 @pytest.mark.parametrize("name", [STATEMENT, PLAN, VERDICT])
