@@ -42,7 +42,7 @@ def _summary(document: Mapping[str, Any]) -> Iterator[str]:
     parts = document["parts"]
     faults = [row for name in ("crashes", "server faults", "call faults") for row in _rows(parts, name)]
     tampered = _rows(parts, "tampering")
-    cheats = _rows(parts, "cheats")
+    cheats = [row for row in _rows(parts, "cheats") if row["caught"] != "honest"]
     yield "| | tried | held | lost samples |"
     yield "|---|---:|---:|---:|"
     yield f"| faults injected | {_sum(faults, 'tried')} | {_sum(faults, 'survived')} | {_sum(faults, 'lost')} |"
@@ -78,7 +78,7 @@ def _made(name: str, part: Mapping[str, Any]) -> str:
     host, thinned = part["host"], f" (one try in {part['every']})" if part["every"] > 1 else ""
     by = _refused_by(part["rows"])
     return (
-        f"{by}{part['date']}, {part['seconds']:.0f} s{thinned}, {host['cpus']} CPUs ({host['cpu_model']}), {host['os']}, "
+        f"{by}{part['date']}, {part['seconds']:.0f} s{thinned}, {host['cpus']} CPU{'s' * (host['cpus'] > 1)} ({host['cpu_model']}), {host['os']}, "
         f"{host['python']}. Again: `{COMMAND} PARTS={name.replace(' ', '-')}`."
     )
 
