@@ -6,7 +6,7 @@ from pathlib import Path
 from prfpipe.attest import manifest_of
 from prfpipe.cli.output import print_json, print_text
 from prfpipe.cli.stores import duration, store_of, teller
-from prfpipe.errors import NotFoundError
+from prfpipe.errors import NotFoundError, StoreUnavailableError
 from prfpipe.layout import REPORT
 from prfpipe.progress import Terminal
 from prfpipe.store.base import Store
@@ -24,6 +24,9 @@ def _fetch(arguments: argparse.Namespace, store: Store, ref: BundleRef) -> int:
     progress, to = Terminal(), Path(arguments.to or ref.run_id)
     try:
         folder = fetch(store, ref, to, lambda data: manifest_of(data, ref.run_id), teller(progress, "fetch"))
+    except (StoreUnavailableError, KeyboardInterrupt) as error:
+        error.add_note("what was copied is kept: the same fetch again verifies it and goes on")
+        raise
     finally:
         progress.finish()
     if arguments.json:
