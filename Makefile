@@ -7,10 +7,10 @@ LEVER ?= LEV-01
 EFFORT ?= quick
 
 .DEFAULT_GOAL := help
-.PHONY: help setup evaluate levers test lint format golden calibrate lock clean
+.PHONY: help setup evaluate levers test lint format golden wheel-check calibrate lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## create .venv from the hash-pinned lock (done once; again when lock or pyproject.toml change)
 
@@ -54,6 +54,14 @@ lint: setup ## style, formatting, types and import rules
 format: setup ## put files into the project's format, sort imports
 	$(BIN)/ruff check --select I --fix .
 	$(BIN)/ruff format .
+
+# Away from the checkout, so that nothing but the wheel and its core dependencies can be imported.
+wheel-check: setup ## audit a bundle with the wheel alone in a clean environment (downloads about 150 MB)
+	$(BIN)/python -m build --no-isolation --wheel --outdir build/wheel .
+	$(BIN)/python -m venv --clear build/wheel-check
+	build/wheel-check/bin/python -m pip install --quiet --disable-pip-version-check build/wheel/prfpipe-*.whl
+	cd build && PRFPIPE_KEYS=wheel-check/keys wheel-check/bin/prfpipe audit ../tests/golden/bundles/base \
+	  --trust ../tests/golden/bundles/keys/golden-test-key-trusted.pub
 
 golden: setup ## make the golden bundles of tests/golden again, after a change of wording or format
 	$(BIN)/python -m tests.golden.bundles.make
