@@ -10,7 +10,7 @@ EFFORT ?= quick
 .PHONY: help setup evaluate levers test lint format golden wheel-check calibrate lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## create .venv from the hash-pinned lock (done once; again when lock or pyproject.toml change)
 
