@@ -60,7 +60,7 @@ wheel-check: setup ## audit a bundle with the wheel alone in a clean environment
 	$(BIN)/python -m build --no-isolation --wheel --outdir build/wheel .
 	$(BIN)/python -m venv --clear build/wheel-check
 	build/wheel-check/bin/python -m pip install --quiet --disable-pip-version-check build/wheel/prfpipe-*.whl
-	cd build && PRFPIPE_KEYS=wheel-check/keys wheel-check/bin/prfpipe audit ../tests/golden/bundles/base \
+	cd build && PRFPIPE_KEY_FOLDER=wheel-check/keys wheel-check/bin/prfpipe audit ../tests/golden/bundles/base \
 	  --trust ../tests/golden/bundles/keys/golden-test-key-trusted.pub
 
 golden: setup ## make the golden bundles of tests/golden again, after a change of wording or format
