@@ -29,9 +29,7 @@ def test_any_splice_of_any_file_is_refused(sealed: Files, names: list[str], data
 
 @shared
 @given(taken=st.sets(st.integers(0, 60)))
-def test_two_bundles_mixed_in_any_way_are_refused(
-    pair: tuple[Files, Files], taken: set[int]
-) -> None:
+def test_two_bundles_mixed_in_any_way_are_refused(pair: tuple[Files, Files], taken: set[int]) -> None:
     mine, other = pair
     chosen = [name for number, name in enumerate(sorted(mine)) if number in taken]
     mixed = {**mine, **{name: other[name] for name in chosen}}

@@ -107,7 +107,12 @@ def test_two_bundles_mixed_in_any_halves_are_refused(pair: tuple[Files, Files]) 
 
 @pytest.mark.parametrize(
     "data",
-    [b"\x80\x04\x95cos\nsystem\n", b"!!python/object/apply:os.system ['true']", b'{"a":' * 5000, b"\x1f\x8b" + bytes(9)],
+    [
+        b"\x80\x04\x95cos\nsystem\n",
+        b"!!python/object/apply:os.system ['true']",
+        b'{"a":' * 5000,
+        b"\x1f\x8b" + bytes(9),
+    ],
     ids=["pickle", "yaml-tag", "deep", "gzip"],
 )
 def test_what_would_be_dangerous_to_parse_is_refused_unparsed(sealed: Files, data: bytes) -> None:
@@ -192,10 +197,10 @@ def nested(folder: Path) -> Iterator[Path]:
     depth = 1100
     with _in(folder):
         for level in range(1, depth):
-            os.mkdir("d/" * level)
+            Path("d/" * level).mkdir()
         yield folder
         for level in range(depth - 1, 0, -1):
-            os.rmdir("d/" * level)
+            Path("d/" * level).rmdir()
 
 
 def test_folders_that_nest_for_ever_are_refused(nested: Path) -> None:

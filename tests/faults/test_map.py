@@ -12,7 +12,8 @@ from tests.reliability.page import render
 
 TESTS = Path(__file__).resolve().parents[1]
 DOCS = TESTS.parent / "docs"
-ROWS = re.findall(r"^\| (.+) \| `([a-z0-9_/]+\.py)::(test_\w+)` \|$", (TESTS / "faults/README.md").read_text(), re.M)
+MAP = (TESTS / "faults" / "README.md").read_text(encoding="utf-8")
+ROWS = re.findall(r"^\| (.+) \| `([a-z0-9_/]+\.py)::(test_\w+)` \|$", MAP, re.MULTILINE)
 HEADS = ("Crash", "Disk and system", "Store", "Tampering", "Claims", "Candidates that cheat or fail", "Hostile input")
 
 
@@ -28,10 +29,9 @@ def test_the_test_that_shows_a_case_exists(case: str, file: str, name: str) -> N
 
 
 def test_every_row_of_the_map_names_a_test() -> None:
-    text = (TESTS / "faults/README.md").read_text()
-    lines = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| case")]
+    lines = [line for line in MAP.splitlines() if line.startswith("| ") and not line.startswith("| case")]
     assert len(lines) == len(ROWS)
-    assert [head for head in HEADS if f"## {head}\n" not in text] == []
+    assert [head for head in HEADS if f"## {head}\n" not in MAP] == []
 
 
 def test_the_page_is_what_its_record_says() -> None:

@@ -6,7 +6,6 @@ minutes and want the machine to themselves. A part that is left out keeps what i
 
 import argparse
 import json
-import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -64,7 +63,7 @@ def _run(name: str, every: int) -> dict[str, Any]:
 def _write(path: Path, text: str) -> None:
     new = path.with_suffix(path.suffix + ".new")
     new.write_text(text, encoding="utf-8")
-    os.replace(new, path)
+    new.replace(path)
 
 
 if __name__ == "__main__":

@@ -10,26 +10,33 @@ _HEAD = f"""# Reliability, measured
 tries are, and which test shows each case by its name, stands in [tests/faults](../tests/faults/README.md).
 
 """
-_SURVIVED = """*Survived* means: it ended well, or with a message that says what to do; every sample that was recorded is still in
-the local bundle or in the store; the same command again finished the work or refused it with the reason; a bundle that
-showed as committed was whole; and the bundle audited clean.
+_SURVIVED = """*Survived* means: it ended well, or with a message that says what to do; every sample that was
+recorded is still in the local bundle or in the store; the same command again finished the work or refused it with the
+reason; a bundle that showed as committed was whole; and the bundle audited clean.
 
 """
 _TITLES = {
-    "crashes": ("Crashes and disks", "A run from its first key to its archived bundle, disturbed at each place where "
-                "something becomes durable. The places are found by crossing them."),
-    "server faults": ("S3 servers", "A bundle sent and brought back by boto3, each fault at each request, once and "
-                      "from then on."),
-    "call faults": ("Stores", "A bundle sent and brought back, each fault at each call of the store's interface."),
-    "tampering": ("Tampering", "A valid signed bundle, changed; every change has to be refused by a check with a "
-                  "name. The auditor trusts the key that signed it."),
-    "archive": ("Auditing an archive", "`prfpipe audit --archive`: whole signed bundles of five levers, every "
-                "signature, file, statistic and verdict again, in one process."),
-    "listing": ("Listing an archive", "`prfpipe bundles` in a process of its own; three objects a bundle. Memory is "
-                "the peak of the whole process."),
-    "cheats": ("Candidates that cheat", "Lever folders that try to be adopted without being better, through the whole "
-               "loop."),
-}  # fmt: skip
+    "crashes": "Crashes and disks",
+    "server faults": "S3 servers",
+    "call faults": "Stores",
+    "tampering": "Tampering",
+    "archive": "Auditing an archive",
+    "listing": "Listing an archive",
+    "cheats": "Candidates that cheat",
+}
+_TEXTS = {
+    "crashes": """A run from its first key to its archived bundle, disturbed at each place where something becomes
+durable. The places are found by crossing them.""",
+    "server faults": "A bundle sent and brought back by boto3, each fault at each request, once and from then on.",
+    "call faults": "A bundle sent and brought back, each fault at each call of the store's interface.",
+    "tampering": """A valid signed bundle, changed; every change has to be refused by a check with a name. The auditor
+trusts the key that signed it.""",
+    "archive": """`prfpipe audit --archive`: whole signed bundles of five levers, every signature, file, statistic and
+verdict again, in one process.""",
+    "listing": """`prfpipe bundles` in a process of its own; three objects a bundle. Memory is the peak of the whole
+process.""",
+    "cheats": "Lever folders that try to be adopted without being better, through the whole loop.",
+}
 
 
 def render(document: Mapping[str, Any]) -> str:
@@ -60,9 +67,8 @@ def _sum(rows: list[dict[str, Any]], column: str) -> str:
 
 
 def _part(name: str, part: Mapping[str, Any]) -> str:
-    title, what = _TITLES[name]
     lines = [*_table(part["rows"]), "", _made(name, part), "", *_failures(part["rows"])]
-    return f"## {title}\n\n{what}\n\n" + "\n".join(lines) + "\n"
+    return f"## {_TITLES[name]}\n\n{_TEXTS[name]}\n\n" + "\n".join(lines) + "\n"
 
 
 def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -76,9 +82,9 @@ def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 def _made(name: str, part: Mapping[str, Any]) -> str:
     host, thinned = part["host"], f" (one try in {part['every']})" if part["every"] > 1 else ""
-    by = _refused_by(part["rows"])
+    cpus = f"{host['cpus']} CPU{'s' * (host['cpus'] > 1)} ({host['cpu_model']})"
     return (
-        f"{by}{part['date']}, {part['seconds']:.0f} s{thinned}, {host['cpus']} CPU{'s' * (host['cpus'] > 1)} ({host['cpu_model']}), {host['os']}, "
+        f"{_refused_by(part['rows'])}{part['date']}, {part['seconds']:.0f} s{thinned}, {cpus}, {host['os']}, "
         f"{host['python']}. Again: `{COMMAND} PARTS={name.replace(' ', '-')}`."
     )
 

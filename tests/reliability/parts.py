@@ -10,8 +10,8 @@ from typing import Any
 from prfpipe.store import open_store
 from tests.attacks.mutations import every_byte, forgeries, mutations
 from tests.attacks.sealed import Tally, valid_bundles
-from tests.support.fault_calls import suffer_calls, tries_of
 from tests.support import bundles
+from tests.support.fault_calls import suffer_calls, tries_of
 from tests.support.fault_http import Trip, every_fault, suffer
 from tests.support.fault_kill import enumerate_points
 from tests.support.fault_points import How
