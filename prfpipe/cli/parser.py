@@ -35,6 +35,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
+    # For each parser anew, argparse looks on the disk for translations of its own words, which prfpipe does not
+    # have: that would be a third of the time of --help.
+    vars(argparse)["_"] = str
     parser = argparse.ArgumentParser(
         prog="prfpipe",
         description="Put a claimed optimization through the MS-01 loop and end with a verdict anyone can check.",

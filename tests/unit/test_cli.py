@@ -299,7 +299,7 @@ def test_a_store_that_hands_over_another_run_is_refused(home: Path, store: str, 
     shutil.copytree(Path(store, "evidence/v1/lev-01", bundles.RUN_ID), Path("forged/evidence/v1/lev-01", other))
     done = prfpipe(*argv, other, "--store", "forged")
     assert (done.code, Path("copy").exists()) == (1, False)
-    assert f"the statement of run {bundles.RUN_ID}, not of {other}" in done.err
+    assert f"the statement of run {bundles.RUN_ID}, not of {other}" in done.out + done.err
 
 
 def test_an_audit_refuses_a_changed_file_by_name_and_ends_with_1(home: Path, store: str) -> None:
