@@ -7,10 +7,10 @@ LEVER ?= LEV-01
 EFFORT ?= quick
 
 .DEFAULT_GOAL := help
-.PHONY: help setup evaluate levers test lint format golden calibrate lock clean
+.PHONY: help setup evaluate levers test lint format golden wheel-check calibrate lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## create .venv from the hash-pinned lock (done once; again when lock or pyproject.toml change)
 
@@ -55,11 +55,22 @@ format: setup ## put files into the project's format, sort imports
 	$(BIN)/ruff check --select I --fix .
 	$(BIN)/ruff format .
 
+# Away from the checkout, so that nothing but the wheel and its core dependencies can be imported.
+wheel-check: setup ## audit a bundle with the wheel alone in a clean environment (downloads about 150 MB)
+	$(BIN)/python -m build --no-isolation --wheel --outdir build/wheel .
+	$(BIN)/python -m venv --clear build/wheel-check
+	build/wheel-check/bin/python -m pip install --quiet --disable-pip-version-check build/wheel/prfpipe-*.whl
+	cd build && PRFPIPE_KEY_FOLDER=wheel-check/keys wheel-check/bin/prfpipe audit ../tests/golden/bundles/base \
+	  --trust ../tests/golden/bundles/keys/golden-test-key-trusted.pub
+
 golden: setup ## make the golden bundles of tests/golden again, after a change of wording or format
 	$(BIN)/python -m tests.golden.bundles.make
 
 calibrate: setup ## compare with other benchmark tools (about 75 minutes; can be resumed)
 	$(BIN)/python calibration/calibrate.py
+
+reliability: setup ## inject every fault, try every mutation, write docs/reliability.md (an hour; PARTS=tampering for one part)
+	$(BIN)/python -m tests.reliability $(PARTS)
 
 # The index is the person's own affair: neither its URL nor its host goes into the lock.
 lock: setup ## resolve requirements.lock again from pyproject.toml; UPGRADE=1 takes newer versions

@@ -95,13 +95,12 @@ class RunFolder:
 
     def has(self, name: str) -> bool:
         """Whether there is anything under this name."""
-        try:
-            with disk.folder_of(self._root, check_name(name)) as (folder, last):
-                os.stat(last, dir_fd=folder, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise BundleError(f"{name}: {error.strerror}", hint="Move it away: it is not prfpipe's.") from error
+        with disk_errors(name):
+            try:
+                with disk.folder_of(self._root, check_name(name)) as (folder, last):
+                    os.stat(last, dir_fd=folder, follow_symlinks=False)
+            except FileNotFoundError:
+                return False
         return True
 
     def write(self, name: str, data: bytes) -> FileDigest:

@@ -1,14 +1,16 @@
 """`prfpipe archive`."""
 
 import argparse
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from prfpipe import layout
 from prfpipe.bundle import RunFolder
 from prfpipe.cli.output import Listing, say_failure
 from prfpipe.cli.stores import store_of, teller
 from prfpipe.errors import BundleError, InputError, PrfpipeError, StoreError
-from prfpipe.layout import STATEMENT
+from prfpipe.loop.run import scratch_of
 from prfpipe.progress import Terminal
 from prfpipe.settings import load_settings
 from prfpipe.store.base import Store
@@ -40,7 +42,7 @@ def _wanted(arguments: argparse.Namespace, store: Store, runs: Path) -> Iterator
         yield find_sealed(runs, store, arguments.run_id)
         return
     for run in sealed_runs(runs, store):
-        if not store.exists(key(run.ref, STATEMENT)):
+        if not store.exists(key(run.ref, layout.STATEMENT)):
             yield run
 
 
@@ -48,7 +50,10 @@ def _archive(store: Store, run: LocalRun) -> str:
     progress = Terminal()
     try:
         with RunFolder(run.folder) as folder:
-            return archive_sealed(store, folder, teller(progress, f"archive {run.ref.run_id}"))
+            url = archive_sealed(store, folder, teller(progress, f"archive {run.ref.run_id}"))
+            plan = layout.read_plan({layout.PLAN: folder.read(layout.PLAN)})
+            shutil.rmtree(scratch_of(run.folder.resolve(), plan), ignore_errors=True)
+            return url
     finally:
         progress.finish()
 

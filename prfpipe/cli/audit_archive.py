@@ -5,6 +5,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 
@@ -25,6 +26,9 @@ from prfpipe.store import Store
 from prfpipe.store.bundles.refs import BundleRef, key
 from prfpipe.store.evidence import get_statement, list_bundles
 
+# A bundle is some forty small files: what takes time is waiting for answers.
+_READERS = 8
+
 
 class Cost(Record):
     """What an audit of an archive took; `peak_rss_kib` is that of the whole process."""
@@ -40,9 +44,10 @@ def audit_all(arguments: argparse.Namespace, trust: Trust) -> int:
     store = store_of(arguments)
     seen = _within(seen_heads(arguments.seen), arguments.lever, since) if arguments.seen else ()
     audit = ArchiveAudit(trust, seen, from_start=since is None)
-    for word in _words(audit, list(list_bundles(store, arguments.lever, since)), store):
-        if not word.accepted and not arguments.json:
-            print_text(f"REFUSED  {word.run_id}: {word.problem}")
+    with ThreadPoolExecutor(_READERS, "read") as readers:
+        for word in _words(audit, list(list_bundles(store, arguments.lever, since)), store, readers):
+            if not word.accepted and not arguments.json:
+                print_text(f"REFUSED  {word.run_id}: {word.problem}")
     report = audit.report()
     cost = _cost(report.bundles, time.monotonic() - start)
     if arguments.seen and report.accepted:
@@ -60,10 +65,10 @@ def _within(heads: Iterable[Head], lever: str | None, since: datetime | None) ->
     return tuple(head for head in heads if head.run_id >= start and (lever or head.lever).upper() == head.lever)
 
 
-def _words(audit: ArchiveAudit, refs: Sequence[BundleRef], store: Store) -> Iterator[BundleWord]:
+def _words(audit: ArchiveAudit, refs: Sequence[BundleRef], store: Store, readers: Executor) -> Iterator[BundleWord]:
     progress, start = Terminal(), time.monotonic()
     for number, ref in enumerate(refs, start=1):
-        word = audit.take(Offered(ref.lever, ref.run_id, partial(_read, store, ref)))
+        word = audit.take(Offered(ref.lever, ref.run_id, partial(_read, store, readers, ref)))
         each = (time.monotonic() - start) / number
         told = f"audit: {number} of {len(refs)} bundles, {1 / each:.1f} a second"
         progress.say(told, done=number / len(refs), remaining=each * (len(refs) - number))
@@ -73,18 +78,18 @@ def _words(audit: ArchiveAudit, refs: Sequence[BundleRef], store: Store) -> Iter
     progress.finish()
 
 
-def _read(store: Store, ref: BundleRef) -> Mapping[str, bytes]:
+def _read(store: Store, readers: Executor, ref: BundleRef) -> Mapping[str, bytes]:
     """A bundle's files, each verified on its way. They never touch a disk of this machine."""
     statement = get_statement(store, ref)
     manifest = manifest_of(statement, ref.run_id)
     total = sum(digest.size for digest in manifest.values())
     if total > MAX_TOTAL_BYTES:
         raise TamperError(f"its statement lists {total} bytes, at most {MAX_TOTAL_BYTES} are read", hint=HINT)
-    files = {
-        name: store.get(key(ref, name), digest.sha256, max_bytes=max(digest.size, 1))
-        for name, digest in manifest.items()
-    }
-    return {**files, STATEMENT: statement}
+
+    def get(name: str) -> bytes:
+        return store.get(key(ref, name), manifest[name].sha256, max_bytes=max(manifest[name].size, 1))
+
+    return {**dict(zip(manifest, readers.map(get, manifest), strict=True)), STATEMENT: statement}
 
 
 def _cost(bundles: int, seconds: float) -> Cost:

@@ -12,7 +12,7 @@ from prfpipe.cli.stores import day, store_of
 from prfpipe.errors import SettingsError, StoreError
 from prfpipe.settings import load_settings
 from prfpipe.store.base import Store
-from prfpipe.store.evidence import BundleRef, list_bundles, start_of
+from prfpipe.store.evidence import BundleRef, list_bundles, ref_of, start_of
 from prfpipe.store.local import is_noted, sealed_runs
 
 ARCHIVED, UNARCHIVED = "archived", "unarchived"
@@ -32,6 +32,8 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.limit is not None and arguments.limit < 1:
         raise SettingsError(f"--limit {arguments.limit} is not a number of bundles", hint="Give 1 or more.")
     store, out = store_of(arguments), Listing(arguments.json)
+    if arguments.after:
+        ref_of(store, arguments.after, None)  # a slip would look like an archive that ends there
     try:
         last, more = _print(out, _rows(arguments, store), arguments.limit)
     except StoreError as error:

@@ -30,14 +30,18 @@ def _check(arguments: argparse.Namespace) -> Compliance:
 
 
 def _check_bundle(arguments: argparse.Namespace) -> Compliance:
+    from prfpipe.attest.trust import load_trust
     from prfpipe.cli.stores import bundle_folder
     from prfpipe.compliance.bundle import check_bundle
+    from prfpipe.settings import load_settings
 
+    trust = load_trust(load_settings().key_folder)
     with bundle_folder(arguments) as folder:
-        return check_bundle(folder, arguments.bundle, time=utc_now())
+        return check_bundle(folder, arguments.bundle, time=utc_now(), trust=trust)
 
 
 def _check_project(archive: str | None) -> Compliance:
+    from prfpipe.attest.trust import load_trust
     from prfpipe.compliance.archive import check_archive
     from prfpipe.compliance.project import Project, check_project
     from prfpipe.progress import Terminal
@@ -48,7 +52,8 @@ def _check_project(archive: str | None) -> Compliance:
     project = Project(settings.gates, settings.levers, datetime.now(UTC).date())
     if archive is None:
         return check_project(project, time=utc_now())
-    return check_archive(open_store(archive), project, time=utc_now(), progress=Terminal())
+    trust = load_trust(settings.key_folder)
+    return check_archive(open_store(archive), project, time=utc_now(), progress=Terminal(), trust=trust)
 
 
 def text(found: Compliance) -> str:

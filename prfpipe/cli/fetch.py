@@ -6,6 +6,7 @@ from pathlib import Path
 from prfpipe.attest import manifest_of
 from prfpipe.cli.output import print_json, print_text
 from prfpipe.cli.stores import duration, store_of, teller
+from prfpipe.errors import NotFoundError, StoreUnavailableError
 from prfpipe.layout import REPORT
 from prfpipe.progress import Terminal
 from prfpipe.store.base import Store
@@ -23,6 +24,9 @@ def _fetch(arguments: argparse.Namespace, store: Store, ref: BundleRef) -> int:
     progress, to = Terminal(), Path(arguments.to or ref.run_id)
     try:
         folder = fetch(store, ref, to, lambda data: manifest_of(data, ref.run_id), teller(progress, "fetch"))
+    except (StoreUnavailableError, KeyboardInterrupt) as error:
+        error.add_note("what was copied is kept: the same fetch again verifies it and goes on")
+        raise
     finally:
         progress.finish()
     if arguments.json:
@@ -35,7 +39,9 @@ def _fetch(arguments: argparse.Namespace, store: Store, ref: BundleRef) -> int:
 def _link(arguments: argparse.Namespace, store: Store, ref: BundleRef) -> int:
     """The digest goes along, because who opens a link has nothing else to check the report with."""
     span = duration(arguments.expires)
-    report = manifest_of(get_statement(store, ref), ref.run_id)[REPORT]
+    report = manifest_of(get_statement(store, ref), ref.run_id).get(REPORT)
+    if report is None:
+        raise NotFoundError(f"bundle {ref.run_id} has no report", hint="`prfpipe audit` says what else it lacks.")
     link = store.link(key(ref, REPORT), int(span.total_seconds()))
     if arguments.json:
         print_json({"run_id": ref.run_id, "link": link, "expires": arguments.expires, "sha256": report.sha256})

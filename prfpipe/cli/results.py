@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from prfpipe import layout
 from prfpipe.artifacts.results import Result, results_markdown, results_text
+from prfpipe.attest.trust import Trust, load_trust
 from prfpipe.audit import audit_files
 from prfpipe.bundle import read_tree
 from prfpipe.cli.output import print_json, print_text
@@ -12,6 +13,7 @@ from prfpipe.cli.stores import store_of
 from prfpipe.errors import NotFoundError, TamperError
 from prfpipe.models import Effort
 from prfpipe.progress import Terminal
+from prfpipe.settings import load_settings
 from prfpipe.store.base import Store
 from prfpipe.store.evidence import BundleRef, list_bundles
 from prfpipe.store.scratch import fetched
@@ -20,7 +22,8 @@ from prfpipe.store.scratch import fetched
 def command(arguments: argparse.Namespace) -> int:
     """The newest result of each lever in the store, from bundles that pass their audit."""
     store, effort = store_of(arguments), arguments.effort and Effort(arguments.effort)
-    results = list(_newest(store, arguments.lever, effort))
+    trust = load_trust(load_settings().key_folder)
+    results = list(_newest(store, arguments.lever, effort, trust))
     if not results:
         wanted = " ".join(word for word in (arguments.effort, arguments.lever) if word)
         raise NotFoundError(f"{store.url()} has no {wanted + ' ' if wanted else ''}bundle", hint=_HINT)
@@ -34,7 +37,7 @@ def command(arguments: argparse.Namespace) -> int:
 _HINT = "`prfpipe bundles` lists what is there; `prfpipe evaluate all` makes one for each lever."
 
 
-def _newest(store: Store, lever: str | None, effort: Effort | None) -> Iterator[Result]:
+def _newest(store: Store, lever: str | None, effort: Effort | None, trust: Trust) -> Iterator[Result]:
     """Of each lever, by id, the newest bundle that was made with that effort."""
     by_lever: dict[str, list[BundleRef]] = {}
     for ref in list_bundles(store, lever):
@@ -43,14 +46,14 @@ def _newest(store: Store, lever: str | None, effort: Effort | None) -> Iterator[
     for name in sorted(by_lever):
         progress.say(f"audit: {name.upper()}")
         for ref in reversed(by_lever[name]):
-            result = _result(store, ref)
+            result = _result(store, ref, trust)
             if effort in (None, result.plan.effort):
                 yield result
                 break
     progress.finish()
 
 
-def _result(store: Store, ref: BundleRef) -> Result:
+def _result(store: Store, ref: BundleRef, trust: Trust) -> Result:
     """What a bundle says, after its audit.
 
     Raises:
@@ -59,7 +62,7 @@ def _result(store: Store, ref: BundleRef) -> Result:
     with fetched(store, ref) as folder:
         files = read_tree(folder)
     try:
-        audit_files(files).require()
+        audit_files(files, trust).require()
     except TamperError as error:
         raise TamperError(f"{ref.run_id}: {error.message}", hint=error.hint) from error
     return Result(layout.read_plan(files), layout.read_verdict(files))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+from prfpipe.artifacts.names import clean
 from prfpipe.artifacts.tables import text_table
 from prfpipe.attest import manifest_of
 from prfpipe.cli.output import Listing, print_json, print_text
@@ -118,7 +119,7 @@ def _clean(arguments: argparse.Namespace) -> int:
     store, progress, total = store_of(arguments), Terminal(), Cleaned()
     out = Listing(arguments.json, "leftovers")
     for leftover in find_leftovers(store, datetime.now(UTC) - age):
-        progress.say(f"clean: {leftover.name}")
+        progress.say(f"clean: {clean(leftover.name)}")
         kept = None if arguments.dry_run else try_to_remove(store, leftover)
         total.add(leftover, kept is not None)
         progress.finish()

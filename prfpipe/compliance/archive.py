@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from prfpipe import doctrine
 from prfpipe.attest import manifest_of, read_statement
+from prfpipe.attest.trust import Trust
 from prfpipe.audit import absent_files
+from prfpipe.audit.bundle import NOBODY
 from prfpipe.bundle import read_tree
 from prfpipe.compliance.bundle import INVARIANTS, UNSEEN, broken, details, examine, lacks_of
 from prfpipe.compliance.project import Project, owners, principles
@@ -19,8 +21,12 @@ from prfpipe.store.evidence import BundleRef, get_statement, list_bundles, store
 from prfpipe.store.scratch import fetched
 
 
-def check_archive(store: Store, project: Project, *, time: str, progress: Progress | None = None) -> Compliance:
+def check_archive(
+    store: Store, project: Project, *, time: str, progress: Progress | None = None, trust: Trust = NOBODY
+) -> Compliance:
     """Check an archive together with the gates of the project that it belongs to.
+
+    `trust`: whose signatures are believed; with nobody's, any signer will do.
 
     Raises:
         StoreError: the store failed. A file that it lost or changed is no such failure: it is named as missing.
@@ -30,7 +36,7 @@ def check_archive(store: Store, project: Project, *, time: str, progress: Progre
         by_lever.setdefault(ref.lever, []).append(ref)
     found = principles(project)
     lacks, seen = list(found.lacks), []
-    for bundle, missing in _levers(store, by_lever, progress or Silent()):
+    for bundle, missing in _levers(store, by_lever, progress or Silent(), trust):
         seen += [bundle] if bundle else []
         lacks += missing
     told = {**found.details, **details(len(seen))}
@@ -41,12 +47,13 @@ def check_archive(store: Store, project: Project, *, time: str, progress: Progre
 
 
 def _levers(
-    store: Store, by_lever: dict[str, list[BundleRef]], progress: Progress
+    store: Store, by_lever: dict[str, list[BundleRef]], progress: Progress, trust: Trust
 ) -> Iterator[tuple[SeenBundle | None, tuple[Lack, ...]]]:
     for done, lever in enumerate(doctrine.LEVERS):
         progress.say(f"doctrine: {lever.id}", done=done / len(doctrine.LEVERS))
         refs = by_lever.get(lever.id.lower(), [])
-        yield _look_into(store, _newest_adopted(store, refs)) if refs else (None, (_without(lever, store),))
+        newest = _newest_adopted(store, refs) if refs else None
+        yield _look_into(store, newest, trust) if newest else (None, (_without(lever, store),))
     progress.finish()
 
 
@@ -67,13 +74,13 @@ def _is_adopted(store: Store, ref: BundleRef) -> bool:
         return True
 
 
-def _look_into(store: Store, ref: BundleRef) -> tuple[SeenBundle, tuple[Lack, ...]]:
+def _look_into(store: Store, ref: BundleRef, trust: Trust) -> tuple[SeenBundle, tuple[Lack, ...]]:
     lever, run_id = ref.lever.upper(), ref.run_id
     seen = UNSEEN.model_copy(update={"lever": lever, "run_id": run_id})
     try:
         with fetched(store, ref) as folder:
             files = read_tree(folder)
-        audited, lacks = examine(files)
+        audited, lacks = examine(files, trust)
     except NotFoundError:
         if lost := _lost(store, ref):
             return seen, lost

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from prfpipe import doctrine, layout
 from prfpipe.attest import read_statement
+from prfpipe.attest.trust import Trust
 from prfpipe.audit import AuditReport, Gap, absent_files, examine_files
+from prfpipe.audit.bundle import NOBODY
 from prfpipe.audit.gaps import BUNDLE, GAPS
 from prfpipe.bundle import read_tree
 from prfpipe.compliance.report import Compliance, Lack, SeenBundle, conclude
@@ -18,14 +20,16 @@ from prfpipe.errors import TamperError
 INVARIANTS = tuple(GAPS)
 
 
-def check_bundle(folder: Path, name: str, *, time: str) -> Compliance:
+def check_bundle(folder: Path, name: str, *, time: str, trust: Trust = NOBODY) -> Compliance:
     """Check the bundle in a folder; `name` is how the person called it, `time` (UTC) that of the events.
+
+    `trust`: whose signatures are believed; with nobody's, any signer will do.
 
     Raises:
         InputError: there is no such folder.
     """
     try:
-        seen, lacks = examine(read_tree(folder))
+        seen, lacks = examine(read_tree(folder), trust)
     except TamperError as error:
         seen, lacks = UNSEEN, (broken(error.message),)
     return conclude("bundle", name, details(1), lacks, time=time, bundles=(seen,))
@@ -46,9 +50,9 @@ def details(bundles: int) -> dict[str, str]:
     return dict(zip(INVARIANTS, told, strict=True))
 
 
-def examine(files: Mapping[str, bytes]) -> tuple[SeenBundle, tuple[Lack, ...]]:
+def examine(files: Mapping[str, bytes], trust: Trust = NOBODY) -> tuple[SeenBundle, tuple[Lack, ...]]:
     """Audit a bundle given as its files' bytes by name, and name all that it lacks."""
-    report, gaps = examine_files(files)
+    report, gaps = examine_files(files, trust)
     seen = SeenBundle(lever=report.lever, run_id=report.run_id, verdict=report.verdict, claim=report.claim)
     found = [*_refusals(files, report)]
     for invariant, missing in gaps.items():

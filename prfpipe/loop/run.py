@@ -75,7 +75,7 @@ class Run:
             plan = _plan(lever, options, settings)
             progress.say(f"plan: signing it with key {key.keyid[:12]} (`prfpipe keys show`)")
             folder = held.enter_context(RunFolder.create(settings.runs.resolve(), plan.run_id))
-            run = cls(RunContext(lever, plan, folder, _scratch(folder.path, plan), settings, progress), held)
+            run = cls(RunContext(lever, plan, folder, scratch_of(folder.path, plan), settings, progress), held)
             run._record(Stage.PLAN, lambda context: context.folder.write_all(sealed_plan_files(context.plan, key)))
             run._freeze_source()
             run._held = held.pop_all()
@@ -99,7 +99,7 @@ class Run:
             held.enter_context(host.exclusive(settings.lock))
             folder = held.enter_context(RunFolder(path))
             plan = _plan_of(folder, lever)
-            context = RunContext(lever, plan, folder, _scratch(path, plan), settings, progress)
+            context = RunContext(lever, plan, folder, scratch_of(path, plan), settings, progress)
             run = cls(context, held)
             if not run.finished(Stage.PLAN):
                 # Its journal has just taken the plan back: a plan that no step claims was never frozen.
@@ -224,6 +224,7 @@ def _work(lever: Lever) -> Work:
     return "memory" if lever.spec.work == "memory" and host.has_memory_folder() else "disk"
 
 
-def _scratch(run_folder: Path, plan: Plan) -> Path:
+def scratch_of(run_folder: Path, plan: Plan) -> Path:
+    """The folder of what is not evidence: in memory where the plan says so, else beside the run's."""
     parent = host.memory_folder() if plan.host.work == "memory" else run_folder.parent
     return parent / f"{run_folder.name}.work"

@@ -8,7 +8,7 @@ from prfpipe.store.bundles.archiving import archive
 from prfpipe.store.bundles.fetching import fetch
 from prfpipe.store.bundles.listing import get_statement, list_bundles, resolve, start_of, stored_files
 from prfpipe.store.bundles.manifest import Manifest, Progress
-from prfpipe.store.bundles.refs import ROOT, BundleRef, key
+from prfpipe.store.bundles.refs import ROOT, BundleRef, key, ref_of
 
 __all__ = [
     "ROOT",
@@ -20,6 +20,7 @@ __all__ = [
     "get_statement",
     "key",
     "list_bundles",
+    "ref_of",
     "resolve",
     "start_of",
     "stored_files",

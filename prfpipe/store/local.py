@@ -5,6 +5,7 @@ counts; the notes tell what is not archived yet while it does not.
 """
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -76,7 +77,8 @@ def archive_sealed(store: Store, folder: RunFolder, progress: Progress = silent)
     try:
         url = archive(store, folder.path, predicate.lever, predicate.run_id, statement.files, progress)
     except StoreError as error:
-        error.add_note(f"the bundle stays in {folder.path}; to archive it later: prfpipe archive {predicate.run_id}")
+        again = f"prfpipe archive {predicate.run_id} --store {shlex.quote(store.url())}"
+        error.add_note(f"the bundle stays in {folder.path}; to archive it later: {again}")
         raise
     _note(LocalRun(ref_of(store, predicate.run_id, None), folder.path), store)
     return url

@@ -16,13 +16,12 @@ from prfpipe.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from prfpipe.store import s3_errors, s3_traits
+from prfpipe.store import s3_errors, s3_pages, s3_traits
 from prfpipe.store.base import MAX_GET_BYTES, PAGE_OBJECTS, PROBE, ObjectInfo, Seen, Unfinished, check_key, is_key
 from prfpipe.store.deadline import Deadline, Limits, with_retries
 from prfpipe.store.files import CHUNK_BYTES, Source, collected, consume, save_new, verified
 from prfpipe.store.location import S3Location
 from prfpipe.store.s3_client import ExistsError, LockRefusedError, UnknownHeaderError, ask, connect
-from prfpipe.store.s3_pages import object_pages, upload_pages
 
 if TYPE_CHECKING:
     from prfpipe.store.s3_client import ObjectsPage
@@ -83,24 +82,24 @@ class S3Store:
         self._verify(key, Source(b"", sha256, size), what, self._limits.deadline(what, size))
 
     def list(self, prefix: str = "", *, after: str = "", page: int = PAGE_OBJECTS) -> Iterator[ObjectInfo]:
-        root, last = self._name(""), ""
+        what, root, last = f"list {self.url(prefix)}", self._name(""), ""
         start = {"StartAfter": self._name(after)} if after else {}
         for found in self._pages("list", prefix, {"MaxKeys": page, **start}):
             for item in found.get("Contents", ()):
+                info = s3_pages.object_info(what, item, root)
                 if item["Key"] <= last:
-                    raise s3_errors.broken_listing(f"list {self.url(prefix)}", "repeats itself or is out of order")
+                    raise s3_errors.broken_listing(what, "repeats itself or is out of order")
                 last = item["Key"]
-                key = last.removeprefix(root)
                 # Some servers do not know where to start and begin at the beginning.
-                if last.startswith(root) and is_key(key) and key > after:
-                    yield ObjectInfo(key, item["Size"], item["LastModified"].astimezone(UTC))
+                if last.startswith(root) and is_key(info.key) and info.key > after:
+                    yield info
 
     def folders(self, prefix: str = "") -> Iterator[str]:
         above, last = self._folder(prefix), ""
         for found in self._pages("list the folders of", prefix, {"Delimiter": "/"}):
-            inner = [item["Prefix"] for item in found.get("CommonPrefixes", ())]
+            inner = [item.get("Prefix", "") for item in found.get("CommonPrefixes", ())]
             # Some servers do not know delimiters and return every object.
-            inner += [item["Key"] for item in found.get("Contents", ())]
+            inner += [item.get("Key", "") for item in found.get("Contents", ())]
             parts = (path.removeprefix(above).partition("/") for path in inner)
             for name in sorted({name for name, slash, _ in parts if slash}):
                 if name > last and is_key(name):
@@ -153,11 +152,9 @@ class S3Store:
         folder = self._folder(prefix)
         # What servers answer that know no such uploads, or have none.
         with suppress(UnknownHeaderError, NotFoundError):
-            for found in upload_pages(self._client, self._limits, what, self._location.bucket, folder):
-                for item in found.get("Uploads", ()):
-                    if item["Key"].startswith(folder):
-                        started = item["Initiated"].astimezone(UTC)
-                        yield Unfinished(item["Key"], item["UploadId"], 0, started)
+            for found in s3_pages.upload_pages(self._client, self._limits, what, self._location.bucket, folder):
+                uploads = (s3_pages.upload(what, item) for item in found.get("Uploads", ()))
+                yield from (upload for upload in uploads if upload.name.startswith(folder))
 
     def discard(self, leftover: Unfinished) -> None:
         address: dict[str, Any] = {"Bucket": self._location.bucket, "Key": leftover.name, "UploadId": leftover.id}
@@ -191,7 +188,7 @@ class S3Store:
     def _pages(self, verb: str, prefix: str, options: dict[str, Any]) -> "Iterator[ObjectsPage]":
         folder = self._folder(prefix)
         where = {"Bucket": self._location.bucket, "Prefix": folder, **options}
-        return object_pages(self._client, self._limits, f"{verb} {self.url(prefix)}", where)
+        return s3_pages.object_pages(self._client, self._limits, f"{verb} {self.url(prefix)}", where)
 
     def _holds(self, key: str, source: Source, what: str, deadline: Deadline, *retried: type[StoreError]) -> bool:
         """Whether the object is there with this content; other content raises."""

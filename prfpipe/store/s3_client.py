@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_FAILURES = (boto.BotoCoreError, boto.ClientError, ResponseParserError, HTTPError)
+# Of a number or a date that is none, botocore says ValueError.
+_FAILURES = (boto.BotoCoreError, boto.ClientError, ResponseParserError, HTTPError, ValueError)
 
 
 class ExistsError(StoreError):
@@ -59,7 +60,7 @@ def connect(location: S3Location, limits: Limits) -> "Client":
         session = Session()
         region = location.region or session.region_name or "us-east-1"
         return session.client("s3", region_name=region, endpoint_url=location.endpoint, config=config)
-    except (*_FAILURES, ValueError) as error:
+    except _FAILURES as error:
         raise _meaning(f"open {location.url()}", error) from error
 
 

@@ -1,9 +1,11 @@
 """Listings of an S3 server, a page at a time, that are whole or an error."""
 
 from collections.abc import Iterator
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from prfpipe.store import s3_errors
+from prfpipe.store.base import ObjectInfo, Unfinished
 from prfpipe.store.deadline import Limits, with_retries
 from prfpipe.store.s3_client import ask
 
@@ -26,8 +28,8 @@ def object_pages(client: "Client", limits: Limits, what: str, where: dict[str, A
         page = _object_page(client, limits, what, {**where, **position})
         if "IsTruncated" not in page:
             raise s3_errors.not_s3(what, "the answer is not a listing")
-        names = [item["Key"] for item in page.get("Contents", ())]
-        names += [item["Prefix"] for item in page.get("CommonPrefixes", ())]
+        names = [item.get("Key", "") for item in page.get("Contents", ())]
+        names += [item.get("Prefix", "") for item in page.get("CommonPrefixes", ())]
         # Who only skips what is known already would follow a page that points to itself for ever.
         if names and max(names) <= last:
             raise s3_errors.broken_listing(what, "repeats itself or is out of order")
@@ -51,18 +53,43 @@ def upload_pages(client: "Client", limits: Limits, what: str, bucket: str, prefi
 
     Raises:
         UnknownHeaderError: the server has no uploads in parts.
-        StoreError: the listing does not end.
+        StoreError: a page stops in the middle, does not go on from the page before it, or there is no last one.
     """
     where: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
+    last = ("", "")
     for _ in range(MAX_PAGES):
         page = _upload_page(client, limits, what, where)
         yield page
         if not page.get("IsTruncated"):
             return
-        where |= {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+        mark = (page.get("NextKeyMarker", ""), page.get("NextUploadIdMarker", ""))
+        if mark == last or not mark[0]:
+            raise s3_errors.broken_listing(what, "stops in the middle, or repeats itself")
+        last = mark
+        where |= {"KeyMarker": mark[0], "UploadIdMarker": mark[1]}
     raise s3_errors.broken_listing(what, "does not end")
 
 
 def _upload_page(client: "Client", limits: Limits, what: str, where: dict[str, Any]) -> "UploadsPage":
     deadline = limits.deadline(what)
     return with_retries(limits, deadline, lambda: ask(what, deadline, lambda: client.list_multipart_uploads(**where)))
+
+
+def object_info(what: str, item: Any, root: str) -> ObjectInfo:
+    """One object of a listing, its key without `root`.
+
+    Raises:
+        StoreError: it lacks what every object has.
+    """
+    try:
+        return ObjectInfo(item["Key"].removeprefix(root), item["Size"], item["LastModified"].astimezone(UTC))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise s3_errors.not_s3(what, f"an object of the listing has no {error}") from error
+
+
+def upload(what: str, item: Any) -> Unfinished:
+    """One upload in parts; its size is not told. Raises `StoreError` for one that lacks what every upload has."""
+    try:
+        return Unfinished(item["Key"], item["UploadId"], 0, item["Initiated"].astimezone(UTC))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise s3_errors.not_s3(what, f"an upload of the listing has no {error}") from error

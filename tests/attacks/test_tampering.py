@@ -12,8 +12,9 @@ import pytest
 
 from prfpipe.audit import audit
 from prfpipe.layout import PLAN, REPORT, STATEMENT, VERDICT
-from tests.attacks.mutations import HOSTILE_NAMES, byte_changes, every_byte, mutations
+from tests.attacks.mutations import HOSTILE_NAMES, byte_changes, every_byte, forgeries, mutations
 from tests.attacks.sealed import Tally
+from tests.support import bundles
 from tests.support.fault_audit import audited, refusals
 
 Files = dict[str, bytes]
@@ -84,6 +85,13 @@ def test_a_file_with_a_hostile_name_is_refused(sealed: Files, name: str) -> None
     assert refusals(audited({**sealed, name: b"x"})) == ["files"]
 
 
+@pytest.mark.parametrize("reseal", [bundles.resealed, bundles.rechained], ids=["statement", "journal-and-statement"])
+def test_what_somebody_else_sealed_again_is_refused(sealed: Files, reseal: Callable[..., Files]) -> None:
+    tally = Tally().take(forgeries(sealed, lambda files: reseal(files, key=bundles.OTHER_KEY)))
+    assert tally.accepted == []
+    assert tally.refused_by.keys() == {"signature"}
+
+
 @pytest.mark.parametrize("name", [STATEMENT, PLAN, VERDICT])
 def test_a_file_of_another_bundle_is_refused(pair: tuple[Files, Files], name: str) -> None:
     mine, other = pair
@@ -99,7 +107,12 @@ def test_two_bundles_mixed_in_any_halves_are_refused(pair: tuple[Files, Files]) 
 
 @pytest.mark.parametrize(
     "data",
-    [b"\x80\x04\x95cos\nsystem\n", b"!!python/object/apply:os.system ['true']", b'{"a":' * 5000, b"\x1f\x8b" + bytes(9)],
+    [
+        b"\x80\x04\x95cos\nsystem\n",
+        b"!!python/object/apply:os.system ['true']",
+        b'{"a":' * 5000,
+        b"\x1f\x8b" + bytes(9),
+    ],
     ids=["pickle", "yaml-tag", "deep", "gzip"],
 )
 def test_what_would_be_dangerous_to_parse_is_refused_unparsed(sealed: Files, data: bytes) -> None:
@@ -184,10 +197,10 @@ def nested(folder: Path) -> Iterator[Path]:
     depth = 1100
     with _in(folder):
         for level in range(1, depth):
-            os.mkdir("d/" * level)
+            Path("d/" * level).mkdir()
         yield folder
         for level in range(depth - 1, 0, -1):
-            os.rmdir("d/" * level)
+            Path("d/" * level).rmdir()
 
 
 def test_folders_that_nest_for_ever_are_refused(nested: Path) -> None:

@@ -1,7 +1,6 @@
 """Servers that fail, over http and https, each with a bundle to send."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 

@@ -47,9 +47,7 @@ class _End:
     promised: frozenset[bytes]
 
 
-def enumerate_points(
-    folder: Path, hows: Sequence[How], *, only: Sequence[str] = (), every: int = 1
-) -> list[Outcome]:
+def enumerate_points(folder: Path, hows: Sequence[How], *, only: Sequence[str] = (), every: int = 1) -> list[Outcome]:
     """Every point times every way to fail, in a process of its own.
 
     Args:
@@ -189,7 +187,8 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--only", action="append", default=[])
     options = parser.parse_args()
-    for outcome in _outcomes(options.folder.resolve(), [How[name] for name in options.how], options.only, options.every):
+    hows = [How[name] for name in options.how]
+    for outcome in _outcomes(options.folder.resolve(), hows, options.only, options.every):
         sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
 
 

@@ -81,9 +81,9 @@ class Crossings:
             path = _path_of(name, arguments, options)
             if path is None or not Path(path).is_relative_to(self.root) or (name == "mkdir" and Path(path).is_dir()):
                 return real(*arguments, **options)
-            half = (lambda: real(arguments[0], bytes(arguments[1])[: len(arguments[1]) // 2])) if name == "write" else None
-            undo = _undo_of(name, path)
+            half, undo = None, _undo_of(name, path)
             if name == "write":
+                half = _half_of(real, *arguments)
                 self.unsynced.setdefault(path, os.fstat(arguments[0]).st_size)
             result = self._cross(f"{name} {_plain(path, self.root)}", lambda: real(*arguments, **options), half)
             self._note(name, path, undo)
@@ -135,6 +135,10 @@ class Crossings:
         for undo in reversed([undo for undone in self.undo.values() for undo in undone]):
             with suppress(OSError):
                 undo()
+
+
+def _half_of(write: Callable[..., int], descriptor: int, data: bytes) -> Callable[[], int]:
+    return lambda: write(descriptor, bytes(data)[: len(data) // 2])
 
 
 def _undo_of(name: str, path: str) -> Callable[[], object] | None:

@@ -69,7 +69,7 @@ def test_a_store_that_is_down_leaves_the_run_and_says_how_to_go_on() -> None:
     done = prfpipe("archive", FIRST, "--store", DOWN)
     assert (done.code, done.out) == (4, "")
     assert "nothing answers" in done.err
-    assert f"to archive it later: prfpipe archive {FIRST}" in done.err
+    assert f"to archive it later: prfpipe archive {FIRST} --store '{DOWN.replace('?', '/?')}'" in done.err
     assert (RUNS / FIRST / STATEMENT).is_file()
 
 
@@ -100,3 +100,13 @@ def test_a_run_that_somebody_works_on_is_left_alone() -> None:
         done = prfpipe("archive", FIRST)
     assert done.code == 4
     assert "another process works on this run" in done.err
+
+
+def test_what_is_no_evidence_goes_once_it_is_archived() -> None:
+    sealed.seal(RUNS)
+    work = RUNS / f"{FIRST}.work"
+    (work / "tree-a").mkdir(parents=True)
+    assert prfpipe("archive", FIRST, "--store", DOWN).code == 4
+    assert work.is_dir()
+    assert prfpipe("archive", FIRST).code == 0
+    assert not work.exists()

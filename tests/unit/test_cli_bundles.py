@@ -87,6 +87,7 @@ def test_pages_follow_each_other() -> None:
     assert list(states("--limit", "2", "--after", SECOND)) == [THIRD]
     assert "more" not in prfpipe("bundles", "--limit", "3").out
     assert prfpipe("bundles", "--limit", "0").code == 2
+    assert "is not a run id" in prfpipe("bundles", "--after", "2026").err
 
 
 def test_a_listing_that_breaks_off_is_no_whole_document(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prfpipe.digests import sha256_file
-from prfpipe.errors import BundleError, IntegrityError, NotFoundError, StoreError
+from prfpipe.errors import BundleError, IntegrityError, NotFoundError
 from prfpipe.layout import STATEMENT
 from prfpipe.store.base import Store
 from prfpipe.store.bundles.listing import get_statement
@@ -84,12 +84,10 @@ def _partial(to: Path, ref: BundleRef) -> Iterator[Path]:
 def _kept_if_useful(partial: Path) -> Iterator[None]:
     try:
         yield
-    except BaseException as error:
+    except BaseException:
         _remove_empty_folders(partial)
         with suppress(OSError):
             partial.rmdir()  # only where nothing was copied
-        if isinstance(error, StoreError | KeyboardInterrupt) and partial.exists():
-            error.add_note(f"what was copied stays in {partial}; the same fetch again verifies it and goes on")
         raise
 
 

@@ -78,11 +78,8 @@ def journaled(files: Files, edit: Callable[[Any], Any] = lambda step: step) -> F
 def sealed(files: Files, key: SigningKey = bundles.KEY) -> Files:
     """The seal of the plan as it is now."""
     seal, plan = payload_of(files[layout.PLAN_SEAL]), json.loads(files[layout.PLAN])
-    predicate = {
-        **seal["predicate"],
-        "seed": plan["seed"],
-        "created_at": plan["provenance"]["created_at"],
-    }
+    stated = {"run_id": plan["run_id"], "lever": plan["lever"]["id"], "seed": plan["seed"]}
+    predicate = {**seal["predicate"], **stated, "created_at": plan["provenance"]["created_at"]}
     subject = [{"name": layout.PLAN, "digest": {"sha256": sha256_hex(files[layout.PLAN])}}]
     data = key.seal(canonical_json({**seal, "subject": subject, "predicate": predicate}))
     return {**files, layout.PLAN_SEAL: data}

@@ -12,6 +12,7 @@ from prfpipe.errors import NotFoundError
 from prfpipe.layout import STATEMENT
 from prfpipe.store import ObjectInfo, Store, open_store
 from prfpipe.store.evidence import ROOT, list_bundles, resolve, start_of
+from tests.unit.store import listing_at_scale
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -94,3 +95,11 @@ def test_the_latest_of_old_ones_is_found_too(tmp_path: Path) -> None:
         resolve(open_store(str(tmp_path)), "latest")
     (run / STATEMENT).write_bytes(b"{}")
     assert resolve(open_store(str(tmp_path)), "latest").run_id == run.name
+
+
+def test_the_measure_of_listings_sees_every_bundle_once(tmp_path: Path) -> None:
+    ids = listing_at_scale.plant(tmp_path, 40)
+    row = listing_at_scale.measure("folder", str(tmp_path), 40, ids, ("--limit", "10", "--after", ids[19]))
+    assert (row.bundles, row.objects, row.listed) == (40, 120, 10)
+    assert 0 < row.first_seconds <= row.seconds
+    assert row.peak_mib > 1

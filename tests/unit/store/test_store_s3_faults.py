@@ -288,69 +288,15 @@ def test_a_server_without_conditions_is_asked_without(faulty: FaultyS3, store: S
     assert faulty.seen.count("PUT") == 3, "it is asked with the condition once only"
 
 
-def test_pages_are_put_together(credentials: None) -> None:
-    with FaultyS3(page=3) as server:
-        server.objects = {f"folder/{number:03}": b"x" for number in range(10)}
-        server.fail("LIST", s3.answer(500, "InternalError"), times=2)
-        assert [info.key for info in connect(server.url).list("folder")] == sorted(server.objects)
+def test_all_steps_of_a_put_share_one_deadline(faulty: FaultyS3) -> None:
+    """A look, a write and a read back that each take half of the time are too much together."""
 
+    def slow(handler: s3.S3Handler) -> bool:
+        handler.s3.closing.wait(0.7)
+        return False
 
-def test_a_looping_listing_is_refused(faulty: FaultyS3, store: Store) -> None:
-    faulty.objects = {"a": b"", "b": b""}
-    faulty.fail("LIST", s3.looping_page, times=FOR_EVER)
-    with pytest.raises(StoreError, match="repeats itself") as caught:
-        list(store.list())
-    assert "run id" in caught.value.hint
-
-
-def test_a_repeated_page_is_refused(credentials: None) -> None:
-    with FaultyS3(page=2) as server:
-        server.objects = dict.fromkeys("abcdef", b"")
-        server.fail("LIST", s3.looping_page)
-        with pytest.raises(StoreError, match="repeats itself"):
-            list(connect(server.url).list())
-
-
-def test_a_listing_that_stops_in_the_middle_is_refused(faulty: FaultyS3, store: Store) -> None:
-    faulty.fail("LIST", s3.page_without_pointer)
-    with pytest.raises(StoreError, match="stops in the middle"):
-        list(store.list())
-
-
-def test_an_endless_listing_is_refused(faulty: FaultyS3, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prfpipe.store.s3_pages.MAX_PAGES", 5)
-    faulty.fail("LIST", s3.looping_page, times=FOR_EVER)
-    with pytest.raises(StoreError, match="does not end"):
-        list(store.list())
-
-
-@pytest.mark.parametrize("body", [b"", b"<html><body/></html>"], ids=["empty", "page"])
-def test_a_server_that_is_no_s3_is_not_taken_for_an_empty_store(faulty: FaultyS3, store: Store, body: bytes) -> None:
-    faulty.fail("LIST", s3.portal(body))
-    with pytest.raises(StoreError, match="not a listing") as caught:
-        list(store.list())
-    assert "endpoint" in caught.value.hint
-
-
-def test_a_listing_that_cannot_be_parsed_is_asked_for_again(faulty: FaultyS3, store: Store) -> None:
-    faulty.objects = {"a": b""}
-    faulty.fail("LIST", s3.portal(b"<ListBucketResult><IsTrunc"))
-    assert [info.key for info in store.list()] == ["a"]
-    faulty.fail("LIST", s3.portal(b"<ListBucketResult><IsTrunc"), times=FOR_EVER)
-    with pytest.raises(StoreError):
-        list(store.list())
-
-
-def test_what_a_server_says_cannot_steer_the_terminal(faulty: FaultyS3, store: Store) -> None:
-    faulty.fail("GET", s3.answer(400, "Odd", "red \x9b31m alert " + "x" * 5000))
-    with pytest.raises(StoreError) as caught:
-        store.get("object")
-    assert caught.value.message.isprintable()
-    assert len(caught.value.message) < 500
-
-
-def test_errors_hold_no_secret(faulty: FaultyS3, store: Store) -> None:
-    faulty.fail("GET", s3.answer(403, "AccessDenied"))
-    with pytest.raises(StoreError) as caught:
-        store.get("object")
-    assert s3.SECRET_KEY not in caught.value.message + caught.value.hint
+    for kind in ("GET", "PUT"):
+        faulty.fail(kind, slow, times=FOR_EVER)
+    store = connect(faulty.url, Limits(connect=5, read=5, total=1.2, pauses=(0.01,)))
+    with pytest.raises(StoreUnavailableError, match="not finished after 1 s"):
+        store.put("object", b"x", sha256_hex(b"x"))

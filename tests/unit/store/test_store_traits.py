@@ -148,6 +148,15 @@ def test_a_server_without_uploads_in_parts_has_none(credentials: None) -> None:
         assert list(connect(server.url).unfinished()) == []
 
 
+@pytest.mark.parametrize("marks", ["", "<NextKeyMarker>evidence/v1/a</NextKeyMarker>"], ids=["none", "the-same"])
+def test_a_listing_of_uploads_that_does_not_go_on_is_refused(credentials: None, marks: str) -> None:
+    page = f"<ListMultipartUploadsResult><IsTruncated>true</IsTruncated>{marks}</ListMultipartUploadsResult>"
+    with bucket() as server:
+        server.fail("GET", s3.portal(page.encode()), times=1000)
+        with pytest.raises(StoreError, match="repeats itself"):
+            list(connect(server.url).unfinished())
+
+
 # ---- links ----------------------------------------------------------------------------------------------
 
 
