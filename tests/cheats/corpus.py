@@ -105,7 +105,8 @@ class Caught:
         if not self.done.out:
             return self.cheat.says
         expected = [code for code in self.against if code in self.cheat.codes]
-        return (*expected, *self.against, "")[0]
+        others = [code for code in self.against if code != _NOT_PROFILED]
+        return (*expected, *others, "")[0]
 
 
 def corpus() -> list[Cheat]:
