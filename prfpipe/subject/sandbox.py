@@ -56,9 +56,10 @@ class Sandbox:
 
     def readable(self) -> Iterator[Path]:
         """What may be read: beside each folder on the way to what is hidden, everything else."""
-        hidden = {Path(os.path.realpath(path.expanduser())) for path in self.hidden}
+        asked = {Path(os.path.realpath(path.expanduser())) for path in self.hidden}
+        hidden = {path for path in asked if asked.isdisjoint(path.parents)}
         on_the_way = {parent for path in hidden for parent in path.parents}
-        for folder in on_the_way - {inner for inner in on_the_way if not hidden.isdisjoint(inner.parents)}:
+        for folder in on_the_way:
             yield from (path for path in _entries(folder) if path not in on_the_way and path not in hidden)
         yield from self.shown
 

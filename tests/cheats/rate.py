@@ -1,4 +1,4 @@
-"""How many cheats are caught: the whole corpus at the shortest effort, profiled, and the table of docs/cheats.md.
+"""How many cheats are caught: the whole corpus at the shortest effort, and the table of docs/cheats.md.
 
 python -m tests.cheats.rate [NAME…]      rows on stdout; without names the page is written too (about ten minutes)
 """
@@ -37,7 +37,7 @@ def rows(names: Sequence[str] = ()) -> Iterator[Row]:
         if names and cheat.name not in names:
             continue
         with TemporaryDirectory(ignore_cleanup_errors=True) as home:
-            yield _row(put_to_the_test(cheat, Path(home), profiled=True))
+            yield _row(put_to_the_test(cheat, Path(home)))
 
 
 def _row(found: Caught) -> Row:

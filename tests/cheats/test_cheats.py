@@ -1,6 +1,6 @@
 """Candidates that cheat, on the whole loop at the shortest effort: none is ever adopted, and for a reason it may have.
 
-Without a profile, which costs half of the time; `python -m tests.cheats.rate` has one, and the whole corpus.
+`python -m tests.cheats.rate` has the whole corpus.
 """
 
 import os
@@ -18,7 +18,7 @@ CHEATS = {cheat.name: cheat for cheat in corpus()}
 
 @pytest.mark.parametrize("name", [cheat.name for cheat in CHEATS.values() if cheat.ci])
 def test_it_gets_a_verdict_that_it_may_get(tmp_path: Path, name: str) -> None:
-    found = put_to_the_test(CHEATS[name], tmp_path, profiled=False)
+    found = put_to_the_test(CHEATS[name], tmp_path)
     assert found.is_as_expected, (found.verdict, found.against, found.done.err[-2000:])
     assert processes_of(tmp_path) == []
 
@@ -42,7 +42,7 @@ def test_the_page_has_a_row_for_each_folder() -> None:
 
 @pytest.mark.parametrize("name", [name for name in sorted(CHEATS) if name != "outside_its_path_by_a_link"])
 def test_its_code_is_python_and_its_lever_is_valid(tmp_path: Path, name: str) -> None:
-    folder = CHEATS[name].lever(tmp_path / "lever", profiled=True)
+    folder = CHEATS[name].lever(tmp_path / "lever")
     for path in folder.glob("*.py"):
         compile(path.read_text(), os.fspath(path), "exec")
     assert load_lever(folder).spec.id == "LEV-CHEAT"

@@ -38,7 +38,8 @@ def confined(tmp_path: Path, source: str, hidden: Path) -> Iterator[Subject]:
     folder, workdir = write_lever(hidden / "tree", candidate=source), hidden / "work"
     workdir.mkdir(exist_ok=True)
     launch = subject_launch(spec_of(folder), "candidate", folder, workdir, timeout=TIMEOUT)
-    with Subject(launch.confined(hidden=(hidden,))) as subject:
+    # The inner one must not open the way to its neighbours.
+    with Subject(launch.confined(hidden=(hidden, workdir, Path("~/.not-there")))) as subject:
         subject.hello({}, workdir)
         yield subject
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from importlib._bootstrap_external import _code_to_timestamp_pyc
 from pathlib import Path
 
-SLOW = "\n\ncount, Subject.operate = Subject.operate, lambda *given: [count(*given) for _ in range(3)][0]\n"
+SLOW = "\n\nSubject.operate = lambda *given, real=Subject.operate: (sum(range(5000)), real(*given))[1]\n"
 
 
 class Subject:

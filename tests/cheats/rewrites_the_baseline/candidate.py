@@ -3,7 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
-SLOW = b"\n\ncount, Subject.operate = Subject.operate, lambda *given: [count(*given) for _ in range(3)][0]\n"
+SLOW = b"\n\nSubject.operate = lambda *given, real=Subject.operate: (sum(range(5000)), real(*given))[1]\n"
 
 
 class Subject:
