@@ -117,7 +117,7 @@ class Bundle:
 
     def rule_of_effort(self):  # no more error than the effort allows, and the lever's own thresholds
         rule, shares = self.rule, self.rule["look_weights"]
-        need(rule["alpha"] == ALPHA[self.plan["effort"]] and min(shares) >= 0 and sum(shares) <= 1, "the rule: its error")
+        need(rule["alpha"] == ALPHA[self.plan["effort"]] and min(shares) >= 0 and sum(shares) <= 1, "the rule")
         need(all(rule[key] == self.lever[key] for key in OF_LEVER), "the rule: other thresholds than the lever's")
 
     def journal(self):  # one chain of lines, whose finished stages left exactly the files that are there
