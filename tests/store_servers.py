@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 ACCESS_KEY = "test-access-key"
 SECRET_KEY = "test-secret-key"
 BUCKET = "bucket"
-START_SECONDS = 60
+START_SECONDS = 300
 
 
 @contextmanager
@@ -112,7 +112,7 @@ class FaultyS3:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 10
+    timeout = 120
     s3: FaultyS3
     body: bytes
 

@@ -20,7 +20,7 @@ from prfpipe.doctrine import Stage
 from tests.e2e import evaluations, levers
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 300
 ENOUGH_LINES = 4
 """Header, schedule and two invocations: the last one may not have been promised to be on the disk yet."""
 
@@ -101,7 +101,7 @@ def remains(home: Path, process: subprocess.Popen[str]) -> Crash:
     """Wait for the end of a process, then look at what is left of it."""
     _, err = process.communicate(timeout=PATIENCE_SECONDS)
     # The kernel kills the children when their parent is gone; that they are gone too takes a moment.
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while evaluations.processes_of(home) and time.monotonic() < deadline:
         time.sleep(0.02)
     text = journal(home)

@@ -43,7 +43,7 @@ def test_a_folder_is_evaluated_on_an_ephemeral_server_that_is_gone_afterwards(le
     ]
     done = subprocess.run(
         [sys.executable, str(SHORT), *command],
-        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=170, check=False,
+        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=500, check=False,
     )  # fmt: skip
     document = json.loads(done.stdout)
     assert done.returncode == EXIT_CODES[document["verdict"]], done.stderr

@@ -69,7 +69,7 @@ def write_gate(folder: Path, data: Mapping[str, Any]) -> Path:
 
 
 class Tiny(Sampled):
-    """Times the gate's subject; `params.work` gives its arguments by subject, `params.lose` keeps samples back."""
+    """The times that the gate's subject tells; `params.work`: its arguments by subject, `params.lose`: held back."""
 
     def __init__(self, context: GateContext) -> None:
         self.context = context

@@ -157,7 +157,8 @@ def test_a_program_that_prints_without_end_is_refused(tmp_path: Path) -> None:
     assert "a line of more than" in failure_of(**of_command(tmp_path, *python(source))).message
 
 
-def test_a_program_that_says_ready_and_fails_then_is_not_ready(tmp_path: Path) -> None:
+def test_a_program_that_says_ready_and_fails_then_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cold_start, "_LINGER_S", 60.0)  # it has ended long before, on whatever machine
     source = "import sys; print('usage: server PORT', flush=True); sys.exit(2)"
     # Whether the line or the end is seen first is chance; neither counts.
     failed = failure_of(**of_command(tmp_path, *python(source)))

@@ -15,7 +15,7 @@ import pytest
 from prfpipe import profilers
 from prfpipe.errors import ProfilerError, SubjectCrashError, SubjectHangError
 from prfpipe.models import CommandVariant, LeverSpec, ProfileRecord, PythonVariant, Scenario, Variants
-from prfpipe.profilers import folded
+from prfpipe.profilers import folded, hotspots
 from prfpipe.profilers.session import Job, explain_difference, profile_variant
 from prfpipe.progress import Silent
 
@@ -66,7 +66,14 @@ FILES = {
     "py-spy": ("cpu.folded", "cpu.speedscope.json", "cpu.svg", "hotspots.json"),
     "memray": ("memory.html", "memory.json"),
 }
+FEW_SAMPLES = 20
 each_profiler = pytest.mark.parametrize("name", sorted(profilers.PROFILERS))
+
+
+@pytest.fixture(autouse=True)
+def _few_samples_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile takes half a second here, in which neighbours may leave py-spy little of its core."""
+    monkeypatch.setattr(hotspots, "MIN_SAMPLES", FEW_SAMPLES)
 
 
 class Progress(Silent):
@@ -361,7 +368,7 @@ def test_a_killed_parent_leaves_no_process_even_if_the_subject_hangs(name: str, 
 
 def until(condition: Callable[[], bool]) -> None:
     """Wait for what happens at once on an idle machine and takes a while on a busy one."""
-    for _ in range(600):
+    for _ in range(6000):
         if condition():
             return
         time.sleep(0.05)

@@ -134,7 +134,7 @@ def test_a_candidate_that_dies_names_where(tmp_path: Path) -> None:
 def test_a_candidate_that_hangs_names_where(tmp_path: Path) -> None:
     candidate = candidate_with('operation["words"] or __import__("time").sleep(600)')
     with pytest.raises(SubjectHangError, match="edge case `no words`"):
-        proof_of(write_lever(tmp_path / "lever", candidate=candidate), stage="prove", timeout=2.0)
+        proof_of(write_lever(tmp_path / "lever", candidate=candidate), stage="prove", timeout=5.0)
 
 
 def test_coverage_that_the_candidate_throws_away_is_a_crash_and_no_reject(tmp_path: Path) -> None:
