@@ -357,7 +357,7 @@ def test_parameters_that_are_not_valid_are_named_with_their_file(
 
 def test_a_lever_is_no_subject_of_a_cold_start(tmp_path: Path) -> None:
     keys: dict[str, Any] = {"id": "PRF-01", "subject": {"lever": "lever.yaml"}}
-    gate = gate_of(tmp_path / "gate", {"lever.yaml": ""}, GENEROUS, **keys)
+    gate = gate_of(tmp_path / "gate", {"lever.yaml": "{}"}, GENEROUS, **keys)
     with pytest.raises(GateError, match="no subject of a cold start"):
         open_measurement(context_of(gate, tmp_path))
 
