@@ -13,7 +13,7 @@ import pytest
 from prfpipe import layout
 from prfpipe.cli.output import EXIT_CODES
 from prfpipe.doctrine import Stage
-from tests.e2e.evaluations import TIMEOUT_SECONDS, Done, evaluate, prfpipe, processes_of
+from tests.e2e.evaluations import TIMEOUT_SECONDS, Done, evaluate, left_behind, prfpipe
 
 Evaluated = Callable[..., Done]
 PARTIAL = layout.SAMPLES[Stage.REPROFILE] + layout.PARTIAL_SUFFIX
@@ -58,7 +58,7 @@ def test_progress_goes_to_stderr_and_nothing_of_the_work_is_left(evaluated: Eval
     assert "re-profile: small" in done.err
     assert "s left" in done.err
     assert [path.name for path in done.run_folder.parent.iterdir()] == [done.run_folder.name]
-    assert processes_of(done.home) == []
+    assert left_behind(done.home) == []
 
 
 def test_a_gain_is_seen_in_real_times(evaluated: Evaluated) -> None:
@@ -146,7 +146,7 @@ def test_work_that_was_moved_is_found_in_the_cpu_time(evaluated: Evaluated, vari
 def test_a_daemon_does_not_outlive_the_evaluation(evaluated: Evaluated) -> None:
     done = evaluated("leaving_a_daemon")
     assert done.code in EXIT_CODES.values(), done.err
-    assert processes_of(done.home) == []
+    assert left_behind(done.home) == []
 
 
 def test_a_change_outside_the_optimized_path_is_refused_by_name(evaluated: Evaluated) -> None:
@@ -214,7 +214,7 @@ def test_a_candidate_that_fails_ends_with_one_clear_message(evaluated: Evaluated
     assert done.code == 4
     assert said in _message(done)
     assert "LEV-TEST candidate" in _message(done)
-    assert processes_of(done.home) == []
+    assert left_behind(done.home) == []
 
 
 @pytest.mark.parametrize("variety", ["hanging", "missing_import", "crashing_once"])
