@@ -4,7 +4,6 @@ LEV-01 runs a query over the whole tree, a fifth of an analysis. Each load has `
 bytes: a search finds those, and the tree says what stands there. Facts are the same, as with names in LEV-01's scopes.
 """
 
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,8 +20,8 @@ lever = levers.load("lev_01_compat_cache", "analyser", "grammars", "scopes", "sy
 Captured = dict[str, list[Any]]
 """What LEV-01's query gives for one load: name of the capture to its nodes, the statement's first."""
 
-WORDS = [prefilter.search(word) for word in ("import", "export", "require")]
-FEWER_WORDS = [*WORDS[:2], re.compile(b"require" + prefilter.END + rb"(?!" + prefilter.OTHER_CALL + rb")")]
+WORDS = {word: prefilter.search(word) for word in ("import", "export", "require")}
+FEWER_WORDS = WORDS | {"require": prefilter.search("require", rb"(?!" + prefilter.OTHER_CALL + rb")")}
 """Without `require` of a plain string that is no builtin's name: most of what there is, and nothing to the analysis."""
 
 STATEMENTS = {"import_statement": "import", "export_statement": "export"}
@@ -78,7 +77,8 @@ def found(root: Any, source: bytes) -> Iterator[Captured]:
     Where a tree has errors, what looks like one plain string may be anything: none is left out.
     """
     words = WORDS if root.has_error else FEWER_WORDS
-    for start, end in sorted(match.span() for word in words for match in word.finditer(source)):
+    ends = ((match.end(), len(word)) for word, pattern in words.items() for match in pattern.finditer(source))
+    for start, end in sorted((end - length, end) for end, length in ends):
         node = root.descendant_for_byte_range(start, end)
         if node is not None and node.start_byte == start and node.end_byte == end and node.parent is not None:
             word = node.parent if node.parent.type == "import" else node  # `import(…)` is a word within a node

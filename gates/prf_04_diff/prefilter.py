@@ -25,10 +25,18 @@ FLAG = "not-parsed"
 END = rb"(?![\w$])"
 """What goes on as a name is another name."""
 
+COMMON_FIRST = "etaoinshrdlucmfwypvbgkjxqz"
+"""Letters as common as they are in source text, roughly; capitals are rarer."""
 
-def search(word: str) -> re.Pattern[bytes]:
-    """Finds a word. One pattern a word: `re` looks for letters many times as fast as for a choice of words."""
-    return re.compile(re.escape(word.encode()) + END)
+
+def search(word: str, then: bytes = b"") -> re.Pattern[bytes]:
+    """Finds a word, and what comes `then`; a match begins within the word, and ends where the word does.
+
+    `re` looks for letters many times as fast as for a choice of words, and the faster the rarer the first of them is:
+    so there is one pattern a word, from its rarest letter on, behind which the whole word must stand.
+    """
+    rarest = max(range(len(word)), key=lambda at: (word[at].isupper(), COMMON_FIRST.find(word[at].lower())))
+    return re.compile(word[rarest:].encode() + rb"(?<=" + word.encode() + rb")" + END + then)
 
 
 NAMES = b"|".join(re.escape(word).encode() for word in sorted(vocabulary.BUILTINS))
@@ -42,8 +50,8 @@ MAY_BE_ESCAPED = re.compile(rb"""\\(?<=["'`a-z0-9_:/]\\)[ac-eg-mo-qsuw-z0-9_:/\r
 PLAIN_CALL = rb"""\s*\(\s*(?:"[^"\\\r\n]*"|'[^'\\\r\n]*')\s*\)"""
 OTHER_CALL = rb"""\s*\(\s*(?:"(?!node:|(?:N)")[^"\\\r\n]*"|'(?!node:|(?:N)')[^'\\\r\n]*')\s*\)""".replace(b"N", NAMES)
 """As `PLAIN_CALL`, but of what is no builtin."""
-AS_ELSE = END + rb"(?!" + PLAIN_CALL + rb")\s*[(/?<\x80-\xff]"
-LOADED = [re.compile(word + AS_ELSE) for word in (b"require", b"import")]
+AS_ELSE = rb"(?!" + PLAIN_CALL + rb")\s*[(/?<\x80-\xff]"
+LOADED = [search(word, AS_ELSE) for word in ("require", "import")]
 
 
 def globals_in(source: bytes) -> list[str]:
