@@ -169,7 +169,7 @@ class AuditLog:
             self._broken = True
 
     def _written(self, epoch: int | None) -> Head | None:
-        """Write what is pending, and the head that seals it. Until the sync the log is broken. None: nothing to write."""
+        """Write what is pending and the head that seals it; until the sync the log is broken. None: nothing to do."""
         self.settle()
         epoch = self.head.epoch if epoch is None else epoch
         if not self._pending and epoch == self.head.epoch:

@@ -1,4 +1,4 @@
-"""Turns of several clients: each is computed while the disk takes the one before; nothing gets out before its record."""
+"""Turns of several clients: computed while the disk takes the one before; nothing gets out before its record."""
 
 import errno
 import os
