@@ -1,4 +1,7 @@
-"""Levers of which one thing is wrong, each in the way in which a real one could be."""
+"""Levers of which one thing is wrong, each in the way in which a real one could be.
+
+What is to be seen in real times is many times as slow or waits for a fixed time: no neighbour hides that.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -6,18 +9,30 @@ from typing import Any
 from tests.support.levers import BASELINE, CANDIDATE, WORKLOAD
 
 COUNT = "        counts = {}\n"
+RECORDED = {"faster": 2.0}
+"""Levers that are evaluated by recorded clocks, and how many times faster the candidate is by them."""
 
 
-def slower_by_a_tenth(_: Path) -> dict[str, Any]:
-    """Counts a tenth of the words once more."""
-    again = '        for word in operation["words"][::10]:\n            len(word.strip().lower())\n'
-    return {"candidate": BASELINE.replace(COUNT, again + COUNT)}
+def laborious(times: int) -> str:
+    """The baseline, which looks at every word so many times more."""
+    again = f"        for word in operation['words'] * {times}:\n            len(word)\n"
+    return BASELINE.replace(COUNT, again + COUNT)
+
+
+def many_times_slower(_: Path) -> dict[str, Any]:
+    """Takes about ten times as long."""
+    return {"candidate": laborious(20)}
+
+
+def many_times_faster(_: Path) -> dict[str, Any]:
+    """Takes a hundredth of the time; an operation of the baseline is longer than any core is taken away for."""
+    return {"baseline": laborious(1500)}
 
 
 def wrong_on_an_edge_case(_: Path) -> dict[str, Any]:
-    """Twice as fast, and wrong where there is only one word."""
+    """Many times as fast, and wrong where there is only one word."""
     wrong = "        if len(words) == 1:\n            return self.result([[words[0], 2]])\n        if not words:\n"
-    return {"candidate": CANDIDATE.replace("        if not words:\n", wrong)}
+    return {"baseline": laborious(20), "candidate": CANDIDATE.replace("        if not words:\n", wrong)}
 
 
 def varying_output(_: Path) -> dict[str, Any]:
@@ -58,16 +73,18 @@ def crashing_once(home: Path) -> dict[str, Any]:
 
 
 def patched_clock(_: Path) -> dict[str, Any]:
-    """The baseline, with every clock that it can reach made to run at half speed."""
+    """The baseline, with every clock that it can reach made to run slowly; both wait, which takes no core."""
     tamper = (
         "import sys\nimport time\n\nreal = time.perf_counter_ns\n"
-        "time.perf_counter_ns = lambda: real() // 2\n"
+        "time.perf_counter_ns = lambda: real() // 20\n"
         'sys.modules["__main__"].now = time.perf_counter_ns\n\n\n'
     )
-    return {"candidate": tamper + BASELINE}
+    waiting = BASELINE.replace(COUNT, f"        time.sleep(0.02)\n{COUNT}")
+    return {"baseline": f"import time\n\n\n{waiting}", "candidate": tamper + waiting}
 
 
-EXTRA = 'hashlib.sha256(b"".join(word.encode() for word in operation["words"]) * 400).digest()'
+EXTRA = 'hashlib.sha256(b"".join(word.encode() for word in operation["words"]) * 6400).digest()'
+"""Longer than a cheat takes to answer, shorter than a session: little of it is undone when the session ends."""
 LATER = f"""\
 import hashlib
 import queue
@@ -99,11 +116,11 @@ def work_after_the_answer(_: Path) -> dict[str, Any]:
 
 
 def cached_by_content(_: Path) -> dict[str, Any]:
-    """Remembers every answer, which helps only where an input comes back."""
+    """Remembers every answer under the words in order, which helps only where an input comes back."""
     look_up = """\
     def operate(self, operation):
         self.answered += 1
-        key = tuple(operation["words"])
+        key = tuple(sorted(operation["words"]))
         if key not in self.known:
             self.known[key] = self.count(key)
         return {"counts": self.known[key], "answered": self.answered, "rate": 0.0}
@@ -128,21 +145,23 @@ def cached_by_identity(_: Path) -> dict[str, Any]:
 
 
 def worse_tail(_: Path) -> dict[str, Any]:
-    """Faster in the median; every 25th operation takes many times as long."""
-    slow = '        if self.answered % 25 == 0:\n            sorted(operation["words"] * 20)\n'
+    """Many times faster in the median; every 5th operation waits for much longer than the baseline takes."""
+    slow = "        if self.answered % 5 == 0:\n            time.sleep(0.05)\n"
     return {
-        "candidate": CANDIDATE.replace("        if not words:\n", f"{slow}        if not words:\n"),
+        "baseline": laborious(20),
+        "candidate": "import time\n" + CANDIDATE.replace("        if not words:\n", f"{slow}        if not words:\n"),
         "workload": WORKLOAD + '    yield "thirty times one word", [{"words": ["a"]}] * 30\n',
         "guards": {"p99": {"max_regression_percent": 5}},
     }
 
 
 def slower_on_a_stratum(_: Path) -> dict[str, Any]:
-    """Faster on long texts, and about twice as slow on short ones; no line or branch of its own tells them apart."""
+    """Much faster on long texts, and much slower on short ones; no line or branch of its own tells them apart."""
     answered, words = "        self.answered = 0\n", '        words = operation["words"]\n'
-    extra = '        self.extra = 300 * (params["words"] < 100)\n'
+    extra = '        self.extra = 30_000 * (params["words"] < 100)\n'
     candidate = CANDIDATE.replace(answered, answered + extra).replace(words, f"{words}        sum(range(self.extra))\n")
     return {
+        "baseline": laborious(20),
         "candidate": candidate,
         "scenarios": {"small": {"primary": True, "params": {"words": 400}}, "tiny": {"params": {"words": 20}}},
         "must_hold": "all",
@@ -151,7 +170,7 @@ def slower_on_a_stratum(_: Path) -> dict[str, Any]:
 
 def costly(_: Path) -> dict[str, Any]:
     """Faster, with ten times the memory and a start that takes much longer."""
-    spend = "        self.table = bytearray(b'x') * 120_000_000\n        time.sleep(0.05)\n"
+    spend = "        self.table = bytearray(b'x') * 120_000_000\n        time.sleep(0.2)\n"
     candidate = CANDIDATE.replace("        self.answered = 0\n", f"        self.answered = 0\n{spend}")
     names = ("peak_rss", "cold_start")
     return {
@@ -166,7 +185,7 @@ def equal(_: Path) -> dict[str, Any]:
 
 
 def faster(_: Path) -> dict[str, Any]:
-    """Really faster; profiled by everything that there is."""
+    """Faster; profiled by everything that there is."""
     return {"profiles": ["py-spy", "memray"]}
 
 
@@ -209,9 +228,11 @@ CHILD = f"""\
 import hashlib
 import json
 import sys
+import time
 
 for line in sys.stdin:
     operation = json.loads(line)
+    time.sleep(0.002)
     {EXTRA}
 """
 
