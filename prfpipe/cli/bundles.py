@@ -12,7 +12,7 @@ from prfpipe.store.evidence import list_bundles
 
 def command(arguments: argparse.Namespace) -> int:
     """List the committed bundles."""
-    since = _day(arguments.since) if arguments.since else None
+    since = day(arguments.since) if arguments.since else None
     refs = list(list_bundles(store_of(arguments), arguments.lever, since))
     if arguments.json:
         print_json([{"run_id": ref.run_id, "lever": ref.lever.upper(), "bundle": ref.url} for ref in refs])
@@ -24,7 +24,8 @@ def command(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _day(text: str) -> datetime:
+def day(text: str) -> datetime:
+    """The beginning of a day in UTC. Raises `SettingsError`."""
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError as error:

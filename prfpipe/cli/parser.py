@@ -128,6 +128,7 @@ def _evidence(commands: "_Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("--markdown", action="store_true", help="as a page, with guards, runs and hosts")
     _store(parser)
     _json(parser)
+    _history(commands)
     parser = _command(
         commands, "fetch", "copy a bundle out of the store, each file verified",
         "prfpipe fetch latest --lever LEV-01 --to ./bundle",
@@ -150,6 +151,23 @@ def _evidence(commands: "_Commands[argparse.ArgumentParser]") -> None:
     )
     inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     parser = _command(inner, "probe", "find out what the store really guarantees", "prfpipe store probe --json")
+    _store(parser)
+    _json(parser)
+
+
+def _history(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands, "history", "show each lever over time: change points, and what is left of an adopted gain",
+        "prfpipe history", "prfpipe history --lever LEV-01 --html history.html",
+        "prfpipe history --since 2026-11-01 --json",
+    )  # fmt: skip
+    parser.add_argument("--lever", metavar="ID", help="only of this lever")
+    parser.add_argument("--since", metavar="DATE", help="only runs that began on this day (UTC) or later: YYYY-MM-DD")
+    parser.add_argument(
+        "--tolerance", metavar="PERCENT", type=float, default=20.0,
+        help="a gain has rotted when certainly more of it is gone (default: %(default)g)",
+    )  # fmt: skip
+    parser.add_argument("--html", metavar="FILE", help="write the page with the trends as well")
     _store(parser)
     _json(parser)
 

@@ -129,6 +129,15 @@ def get_statement(store: Store, ref: BundleRef) -> bytes:
     return store.get(_key(ref, STATEMENT), max_bytes=MAX_STATEMENT_BYTES)
 
 
+def get_file(store: Store, ref: BundleRef, name: str, digest: FileDigest) -> bytes:
+    """One file of a bundle, verified.
+
+    Raises:
+        StoreError: the store failed, or has other content than `digest`.
+    """
+    return store.get(_key(ref, name), digest.sha256, max_bytes=digest.size)
+
+
 def stored_files(store: Store, ref: BundleRef) -> frozenset[str]:
     """The names of a bundle's files that the store has, listed by its statement or not. Raises `StoreError`."""
     folder = f"{ROOT}/{ref.lever}/{ref.run_id}"
