@@ -7,7 +7,7 @@ LEVER ?= LEV-01
 EFFORT ?= quick
 
 .DEFAULT_GOAL := help
-.PHONY: help setup evaluate levers test lint format calibrate lock clean
+.PHONY: help setup evaluate levers test lint format calibrate nights lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ format: setup ## put files into the project's format, sort imports
 
 calibrate: setup ## compare with other benchmark tools (about 75 minutes; can be resumed)
 	$(BIN)/python calibration/calibrate.py
+
+nights: setup ## plant changes in simulated histories and write docs/nightly-calibration.md (about 30 minutes)
+	$(BIN)/python -m calibration.nights
 
 # The index is the person's own affair: neither its URL nor its host goes into the lock.
 lock: setup ## resolve requirements.lock again from pyproject.toml; UPGRADE=1 takes newer versions

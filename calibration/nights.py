@@ -1,7 +1,7 @@
-"""`python calibration/nights.py`: how soon the history finds a planted change, and how often it cries wolf.
+"""`python -m calibration.nights`: how soon the history finds a planted change, and how often it cries wolf.
 
-    python calibration/nights.py record ./evidence   # paired times of the newest bundle of each lever -> nights.json
-    python calibration/nights.py                     # 500 nights from them, again and again -> docs/nightly.md
+    python -m calibration.nights record ./evidence   # paired times of the newest bundle of each lever -> nights.json
+    python -m calibration.nights                     # 500 nights from them, again and again -> docs/nightly.md
 
 A simulated night draws invocations with replacement from those recorded, paired as they were, and goes through the
 same estimate and interval as a real one. On top each night has a factor of its own (sd `BETWEEN`), since two runs of
@@ -16,17 +16,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-
-FOLDER = Path(__file__).resolve().parent
-if __name__ == "__main__":
-    # This folder gives way to the project's: no other module is shadowed.
-    sys.path[0] = str(FOLDER.parent)
-
 from datetime import UTC, datetime, timedelta
 
 from prfpipe import figures, layout, stats
 from prfpipe.doctrine import Stage
-from prfpipe.history.changes import MAX_P_VALUE, MIN_CHANGE, WINDOW, new_losses
+from prfpipe.history.changes import MAX_P_VALUE, MIN_CHANGE, SETTLED, WINDOW, new_losses
 from prfpipe.history.retention import TOLERANCE_PERCENT, retention
 from prfpipe.models import Effort, Estimate, HistoryPoint
 from prfpipe.samples import read_samples
@@ -34,6 +28,7 @@ from prfpipe.store import open_store
 from prfpipe.store.evidence import list_bundles, resolve
 from prfpipe.store.scratch import fetched
 
+FOLDER = Path(__file__).resolve().parent
 RECORDED = FOLDER / "nights.json"
 PAGE = FOLDER.parent / "docs" / "nightly-calibration.md"
 NIGHTS, PLANTED, PATIENCE = 500, 250, 60
@@ -173,6 +168,16 @@ def simulate() -> Iterator[tuple[str, Planted, list[Found]]]:
             yield lever, planted, [watch(points, loss=planted.loss) for points in histories]
 
 
+_WORDS = (
+    f"`make nights` wrote this page: {HISTORIES} histories of {NIGHTS} nights for each lever and planted change, which "
+    f"comes in night {PLANTED}. A night is {INVOCATIONS} invocations drawn from recorded ones ({{runs}}), times a factor "
+    f"with sd {BETWEEN:.0%}, estimated like a real night. Change of level: Apache Otava, window {WINDOW}, "
+    f"p < {MAX_P_VALUE:g}, at least {MIN_CHANGE:.0%}, {SETTLED} runs at the new level. Interval: the retention's upper "
+    f"bound has lost more than {TOLERANCE_PERCENT:g} %. Found within {PATIENCE} nights; nights are the median until then. "
+    "Alarms at any other time are false."
+)
+
+
 def page(rows: list[tuple[str, Planted, list[Found]]]) -> str:
     """docs/nightly-calibration.md."""
     recorded = json.loads(RECORDED.read_text(encoding="utf-8"))
@@ -180,12 +185,7 @@ def page(rows: list[tuple[str, Planted, list[Found]]]) -> str:
     lines = [
         "# Planted changes in a history of 500 nights",
         "",
-        f"`python calibration/nights.py` wrote this page: {HISTORIES} histories of {NIGHTS} nights for each lever and "
-        f"planted change, which comes in night {PLANTED}. A night is {INVOCATIONS} invocations drawn from recorded "
-        f"ones ({runs}), times a factor with sd {BETWEEN:.0%}, estimated like a real night. Change of level: Apache "
-        f"Otava, window {WINDOW}, p < {MAX_P_VALUE:g}, at least {MIN_CHANGE:.0%}. Interval: the retention's upper bound "
-        f"has lost more than {TOLERANCE_PERCENT:g} %. Found within {PATIENCE} nights; nights are the median until then. "
-        "Alarms at any other time are false.",
+        _WORDS.format(runs=runs),
         "",
         "| lever | planted | found by level | nights | found by interval | nights | false alarms, per 500 nights |",
         "| :-- | :-- | --: | --: | --: | --: | --: |",
