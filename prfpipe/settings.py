@@ -19,6 +19,7 @@ class Settings(BaseSettings):
     levers: Path = Field(Path("levers"), description="Folder that holds the lever folders")
     gates: Path = Field(Path("gates"), description="Folder that holds the gates' folders")
     gate_reports: Path = Field(Path(".prfpipe/gates"), description="Where gates write their reports")
+    up: Path = Field(Path(".prfpipe/up"), description="Where `prfpipe up` keeps its server's database, logs and keys")
     subject_timeout_seconds: float = Field(60.0, gt=0, le=86_400, description="Longest wait for one answer")
     lock: Path | None = Field(None, description="File that a measuring process locks (default: one for the host)")
     noise_limit_percent: float = Field(

@@ -47,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     _levers(commands)
     _evidence(commands)
     _gate(commands)
+    _up(commands)
     return parser
 
 
@@ -213,6 +214,16 @@ def _gate(commands: "_Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("--ready", metavar="TEXT", default="", help="with COMMAND: the line that says it is ready")
     parser.add_argument("--junit", metavar="FILE", help="write JUnit XML as well")
     parser.add_argument("--against", metavar="COMMIT", help="with `check`: ledgers may only have grown since")
+    _json(parser)
+
+
+def _up(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands, "up", "start a local Prefect server with pool, worker and deployments; Ctrl-C stops all of it",
+        "prfpipe up", "prfpipe up --s3", "prfpipe up --status --json",
+    )  # fmt: skip
+    parser.add_argument("--s3", action="store_true", help="also a local S3 server, to which runs archive")
+    parser.add_argument("--status", action="store_true", help="only say what is up: exit 0 if all of it is healthy")
     _json(parser)
 
 
