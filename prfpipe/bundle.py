@@ -56,7 +56,7 @@ class RunFolder:
         with disk_errors(str(path)):
             parent.mkdir(parents=True, exist_ok=True)
             path.mkdir()
-            _sync_folder(parent.resolve())
+            disk.sync_folder(parent.resolve())
         return cls(path)
 
     @classmethod
@@ -247,6 +247,8 @@ def _take(folder: int, last: str, name: str, found: dict[str, bytes]) -> None:
         finally:
             os.close(inner)
         return
+    if not stat.S_ISREG(mode):
+        raise TamperError(f"{name} is not a regular file", hint=disk.NOT_OURS)
     found[name] = disk.read_regular(folder, last)
     if len(found) > MAX_FILES or sum(map(len, found.values())) > MAX_TOTAL_BYTES:
         raise TamperError(f"more than {MAX_FILES} files or {MAX_TOTAL_BYTES} bytes", hint=disk.NOT_OURS)
@@ -273,11 +275,3 @@ def _tidy_folder(folder: int, name: str) -> None:
             os.rmdir(name, dir_fd=folder)
     finally:
         os.close(inner)
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, _FOLDER)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

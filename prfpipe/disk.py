@@ -12,6 +12,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from prfpipe.errors import BundleError, TamperError
 
@@ -81,8 +82,8 @@ def _enter(folder: int, part: str, *, create: bool) -> int:
     return os.open(part, _FOLDER, dir_fd=folder)
 
 
-def write_new(root: int, name: str, data: bytes) -> None:
-    """Write a file that must not exist yet; it appears whole or not at all.
+def write_new(root: int, name: str, data: bytes, *, mode: int = 0o644) -> None:
+    """Write a file that must not exist yet; it appears whole or not at all, with `mode` less the umask.
 
     Raises:
         OSError: it exists, a symbolic link stands in the way, or the disk failed.
@@ -90,7 +91,7 @@ def write_new(root: int, name: str, data: bytes) -> None:
     with folder_of(root, name, create=True) as (folder, last):
         temporary = TEMPORARY_PREFIX + secrets.token_hex(8)
         try:
-            _write_temporary(folder, temporary, data)
+            _write_temporary(folder, temporary, data, mode)
             os.link(temporary, last, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
         finally:
             with suppress(FileNotFoundError):
@@ -98,8 +99,8 @@ def write_new(root: int, name: str, data: bytes) -> None:
         os.fsync(folder)
 
 
-def _write_temporary(folder: int, temporary: str, data: bytes) -> None:
-    descriptor = os.open(temporary, _CREATE, 0o644, dir_fd=folder)
+def _write_temporary(folder: int, temporary: str, data: bytes, mode: int) -> None:
+    descriptor = os.open(temporary, _CREATE, mode, dir_fd=folder)
     try:
         _write_all(descriptor, data)
         os.fsync(descriptor)
@@ -127,6 +128,15 @@ def rename_new(root: int, name: str, to: str) -> None:
         os.link(last, new, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
         os.unlink(last, dir_fd=folder)
         os.fsync(folder)
+
+
+def sync_folder(path: Path) -> None:
+    """Put on the disk which names a folder has."""
+    descriptor = os.open(path, _FOLDER)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_regular(folder: int, name: str, *, limit: int = MAX_FILE_BYTES) -> bytes:

@@ -16,6 +16,7 @@
     ├── HostError                   exit 4: the machine cannot measure now
     │   └── HostBusyError           another evaluation holds the host
     ├── ProfilerError               exit 4: a profile is missing or invalid
+    ├── SigningKeyError             exit 4: a key or the key folder cannot be used
     ├── BundleError                 exit 4: the run folder cannot be written or read
     │   └── TamperError             exit 1: bytes are not what the manifest says
     └── StoreError                  exit 4: the evidence store
@@ -109,6 +110,10 @@ class HostBusyError(HostError):
 
 class ProfilerError(PrfpipeError):
     """A profile is missing, too small or not usable."""
+
+
+class SigningKeyError(PrfpipeError):
+    """A key, or the folder that holds the keys, cannot be used; what was measured is kept."""
 
 
 class BundleError(PrfpipeError):

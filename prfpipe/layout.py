@@ -27,6 +27,7 @@ from prfpipe.models import (
 )
 
 PLAN = "plan.json"
+PLAN_SEAL = "plan.dsse.json"
 VERDICT = "verdict.json"
 EVENTS = "events.jsonl"
 RUNLOG = "runlog.jsonl"
@@ -255,7 +256,7 @@ def difference_files(difference: ProfileDiff) -> dict[str, bytes]:
 
 # ---- what a complete bundle has -------------------------------------------------------------------------
 
-ALWAYS: tuple[str, ...] = (PLAN, RUNLOG, VERDICT, EVENTS, REPORT, STATEMENT)
+ALWAYS: tuple[str, ...] = (PLAN, PLAN_SEAL, RUNLOG, VERDICT, EVENTS, REPORT, STATEMENT)
 """Every sealed bundle has these, also one whose run ended early with a refusal."""
 
 _CPU_FILES = ("profile.json", "cpu.folded", "cpu.svg", "hotspots.json")

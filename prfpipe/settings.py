@@ -1,5 +1,6 @@
 """Settings: PRFPIPE_* environment variables with their defaults."""
 
+import os
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -9,6 +10,12 @@ from prfpipe.errors import SettingsError
 from prfpipe.host import NOISE_LIMIT_PERCENT
 
 
+def _default_keys() -> Path:
+    """A folder of this user, not of a project (XDG Base Directory Specification 0.8)."""
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    return Path(base if base.startswith("/") else "~/.config", "prfpipe", "keys")
+
+
 class Settings(BaseSettings):
     """Each field is one variable: `store` is PRFPIPE_STORE. Paths are relative to the current folder."""
 
@@ -16,6 +23,11 @@ class Settings(BaseSettings):
 
     store: str = Field("./evidence", description="Evidence store: a folder or s3://bucket/prefix?endpoint=URL")
     runs: Path = Field(Path(".prfpipe/runs"), description="Where runs are kept while they are made")
+    # Not `keys`: an object that has `keys` is taken for a mapping, by dict() and so by Prefect.
+    key_folder: Path = Field(
+        default_factory=_default_keys, description="Folder of signing keys and of keys that are trusted"
+    )
+    chains: Path = Field(Path(".prfpipe/chains"), description="Journals of each lever's statements, one for each key")
     levers: Path = Field(Path("levers"), description="Folder that holds the lever folders")
     gates: Path = Field(Path("gates"), description="Folder that holds the gates' folders")
     gate_reports: Path = Field(Path(".prfpipe/gates"), description="Where gates write their reports")

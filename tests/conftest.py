@@ -1,6 +1,7 @@
-"""What every test relies on: repeatable generated cases and no settings from the person's shell."""
+"""What every test relies on: repeatable generated cases, no settings from the person's shell, keys of its own."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -8,6 +9,14 @@ from hypothesis import settings
 # No deadline: this suite runs on shared machines, where a slow example says nothing about the code.
 settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_keys_of_the_person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests neither find anybody's keys nor leave some: the key folder is there, unless PRFPIPE_KEY_FOLDER is set."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        yield
 
 
 @pytest.fixture(autouse=True)

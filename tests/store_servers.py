@@ -60,25 +60,21 @@ class _Planned:
 
 
 class FaultyS3:
-    """Buckets in memory behind enough of S3's protocol, with faults to order.
+    """A bucket in memory behind enough of S3's protocol, with faults to order.
 
     Use as a context manager. `fail(kind, fault, times)` makes the next requests of a kind (PUT, GET, HEAD,
     DELETE, LIST) go wrong; `seen` counts all requests. Conditional creation and checksums are honoured.
     """
 
-    def __init__(self, page: int = 1000) -> None:
+    def __init__(self, page: int = 1000, handler: "type[S3Handler] | None" = None) -> None:
         self.objects: dict[str, bytes] = {}
         self.page = page
         self.seen: list[str] = []
         self.closing = threading.Event()
         self.lock = threading.Lock()
         self._planned: list[_Planned] = []
-        owner = self
-
-        class Handler(_Handler):
-            s3 = owner
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        made = type("Handler", (handler or S3Handler,), {"s3": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), made)
 
     @property
     def endpoint(self) -> str:
@@ -110,7 +106,7 @@ class FaultyS3:
         self._server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class S3Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 10
     s3: FaultyS3
@@ -174,16 +170,21 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer_list(self) -> None:
         query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
-        after = b64decode(query.get("continuation-token", "")).decode()
-        names = sorted(name for name in self.s3.objects if name.startswith(query.get("prefix", "")))
-        self.send_page([name for name in names if name > after])
+        after = b64decode(query.get("continuation-token", "")).decode() or query.get("start-after", "")
+        prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "\0")
+        inside = (name[len(prefix) :].partition(delimiter) for name in self.s3.objects if name.startswith(prefix))
+        names = sorted({prefix + head + slash for head, slash, _ in inside})
+        self.send_page([name for name in names if name > after], page=int(query.get("max-keys", 1000)))
 
-    def send_page(self, names: list[str], token: str | None = None) -> None:
-        now, more = names[: self.s3.page], len(names) > self.s3.page
+    def send_page(self, names: list[str], token: str | None = None, page: int = 1000) -> None:
+        page = min(page, self.s3.page)
+        now, more = names[:page], len(names) > page
         token = token or (b64encode(now[-1].encode()).decode() if more else None)
         items = "".join(
             f"<Contents><Key>{escape(name)}</Key><Size>{len(self.s3.objects[name])}</Size>"
             "<LastModified>2026-11-23T08:15:00.000Z</LastModified></Contents>"
+            if name in self.s3.objects
+            else f"<CommonPrefixes><Prefix>{escape(name)}</Prefix></CommonPrefixes>"
             for name in now
         )
         next_token = f"<NextContinuationToken>{token}</NextContinuationToken>" if token else ""
@@ -192,14 +193,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.send(200, text.encode(), Content_Type="application/xml")
 
 
-Fault = Callable[[_Handler], bool]
+Fault = Callable[[S3Handler], bool]
 """Acts on a request; true if it answered it, false if the server shall go on as if nothing were."""
 
 
 def answer(status: int, code: str, message: str = "refused") -> Fault:
     """An S3 error."""
 
-    def fault(handler: _Handler) -> bool:
+    def fault(handler: S3Handler) -> bool:
         handler.refuse(status, code, message)
         return True
 
@@ -209,7 +210,7 @@ def answer(status: int, code: str, message: str = "refused") -> Fault:
 def drip(start: bytes) -> Fault:
     """Send `start`, then a byte at a time, so that no socket ever times out."""
 
-    def fault(handler: _Handler) -> bool:
+    def fault(handler: S3Handler) -> bool:
         handler.close_connection = True
         with suppress(OSError):
             handler.wfile.write(start)
@@ -220,7 +221,7 @@ def drip(start: bytes) -> Fault:
     return fault
 
 
-def cut_short(handler: _Handler) -> bool:
+def cut_short(handler: S3Handler) -> bool:
     """Announce the whole body, send half of it, and hang up."""
     data = handler.s3.objects[handler.key]
     handler.close_connection = True
@@ -231,7 +232,7 @@ def cut_short(handler: _Handler) -> bool:
     return True
 
 
-def flip_byte(handler: _Handler) -> bool:
+def flip_byte(handler: S3Handler) -> bool:
     """Return the object with one bit changed."""
     data = bytearray(handler.s3.objects[handler.key])
     data[0] ^= 1
@@ -239,42 +240,42 @@ def flip_byte(handler: _Handler) -> bool:
     return True
 
 
-def damage_upload(handler: _Handler) -> bool:
+def damage_upload(handler: S3Handler) -> bool:
     """Keep something else than what was sent, and say that all is well."""
     handler.s3.objects[handler.key] = handler.body + b"!"
     handler.send(200)
     return True
 
 
-def keep_half(handler: _Handler) -> bool:
+def keep_half(handler: S3Handler) -> bool:
     """Take a partial upload for complete."""
     handler.s3.objects[handler.key] = handler.body[: len(handler.body) // 2]
     handler.send(200)
     return True
 
 
-def keep_and_hang_up(handler: _Handler) -> bool:
+def keep_and_hang_up(handler: S3Handler) -> bool:
     """Store the object, and lose the answer."""
     handler.s3.objects[handler.key] = handler.body
     handler.close_connection = True
     return True
 
 
-def wrong_etag(handler: _Handler) -> bool:
+def wrong_etag(handler: S3Handler) -> bool:
     """Store the object, and answer with another object's ETag."""
     handler.s3.objects[handler.key] = handler.body
     handler.send(200, ETag='"00000000000000000000000000000000"')
     return True
 
 
-def ignore_condition(handler: _Handler) -> bool:
+def ignore_condition(handler: S3Handler) -> bool:
     """Overwrite, whatever the request's condition says."""
     handler.s3.objects[handler.key] = handler.body
     handler.send(200)
     return True
 
 
-def no_condition(handler: _Handler) -> bool:
+def no_condition(handler: S3Handler) -> bool:
     """Refuse the conditional header as unknown, and take requests without it."""
     if "If-None-Match" not in handler.headers:
         return False
@@ -285,20 +286,31 @@ def no_condition(handler: _Handler) -> bool:
 def rival(content: bytes) -> Fault:
     """Another writer comes first."""
 
-    def fault(handler: _Handler) -> bool:
+    def fault(handler: S3Handler) -> bool:
         handler.s3.objects[handler.key] = content
         return False
 
     return fault
 
 
-def looping_page(handler: _Handler) -> bool:
+def rival_and_hang_up(content: bytes) -> Fault:
+    """Another writer comes first, and nobody gets an answer."""
+
+    def fault(handler: S3Handler) -> bool:
+        handler.s3.objects[handler.key] = content
+        handler.close_connection = True
+        return True
+
+    return fault
+
+
+def looping_page(handler: S3Handler) -> bool:
     """The first page again and again, each with a pointer to the next."""
     handler.send_page(sorted(handler.s3.objects), token=b64encode(b"!").decode())
     return True
 
 
-def page_without_pointer(handler: _Handler) -> bool:
+def page_without_pointer(handler: S3Handler) -> bool:
     """A page that says there are more, and not where."""
     text = "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"
     handler.send(200, text.encode(), Content_Type="application/xml")
@@ -308,7 +320,7 @@ def page_without_pointer(handler: _Handler) -> bool:
 def portal(body: bytes) -> Fault:
     """What a captive portal or another web server answers."""
 
-    def fault(handler: _Handler) -> bool:
+    def fault(handler: S3Handler) -> bool:
         handler.send(200, body, Content_Type="text/html")
         return True
 

@@ -6,7 +6,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from prfpipe import layout, verdict
-from prfpipe.attest import Statement, read_statement
+from prfpipe.attest.envelope import Opened, open_envelope
+from prfpipe.attest.plan_seal import PlanSeal, plan_seal_in
+from prfpipe.attest.statement import Statement, statement_in
+from prfpipe.attest.trust import SignatureCheck, Trust, judge
 from prfpipe.digests import sha256_hex
 from prfpipe.doctrine import Stage
 from prfpipe.errors import TamperError
@@ -14,14 +17,35 @@ from prfpipe.models import FileDigest, Plan, ProfileRecord, ProofRecord, SampleS
 from prfpipe.runlog import Step, read_steps
 from prfpipe.samples import read_samples
 
+NOBODY = Trust()
+"""Trust in no key at all."""
+MAX_PROBLEMS = 3
 HINT = "Do not use this bundle as evidence; fetch it again and compare, or evaluate again."
 
 
-class Bundle:
-    """A bundle's bytes by name. Every property raises `BundleError` for what it cannot read."""
+class Noted(Exception):  # noqa: N818 - not an error: the check neither holds nor fails
+    """What an audit says without refusing."""
 
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        self.files = files
+
+def refuse(what: str) -> TamperError:
+    """The error with which a check fails."""
+    return TamperError(what, hint=HINT)
+
+
+def some(names: list[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - MAX_PROBLEMS} more" if len(names) > MAX_PROBLEMS else ""
+    return ", ".join(names[:MAX_PROBLEMS]) + more
+
+
+class Bundle:
+    """A bundle's bytes by name, and whose signatures are believed.
+
+    Every property raises `BundleError` for what it cannot read.
+    """
+
+    def __init__(self, files: Mapping[str, bytes], trust: Trust = NOBODY) -> None:
+        self.files, self.trust = files, trust
 
     def file(self, name: str) -> bytes:
         """A file's bytes."""
@@ -41,7 +65,30 @@ class Bundle:
     @cached_property
     def statement(self) -> Statement:
         """The statement."""
-        return read_statement(self.file(layout.STATEMENT))
+        return statement_in(self._envelope)
+
+    @cached_property
+    def signature(self) -> SignatureCheck:
+        """What the statement's signature is worth."""
+        return judge(self._envelope, self.trust)
+
+    @cached_property
+    def plan_seal(self) -> PlanSeal:
+        """The plan's seal."""
+        return plan_seal_in(self._plan_envelope)
+
+    @cached_property
+    def plan_signature(self) -> SignatureCheck:
+        """What the signature of the plan's seal is worth."""
+        return judge(self._plan_envelope, self.trust)
+
+    @cached_property
+    def _envelope(self) -> Opened:
+        return open_envelope(self.file(layout.STATEMENT), layout.STATEMENT)
+
+    @cached_property
+    def _plan_envelope(self) -> Opened:
+        return open_envelope(self.file(layout.PLAN_SEAL), layout.PLAN_SEAL)
 
     @cached_property
     def plan(self) -> Plan:

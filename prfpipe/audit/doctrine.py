@@ -7,16 +7,11 @@ the audit notes it and goes on.
 from collections.abc import Iterable
 
 from prfpipe import doctrine
-from prfpipe.audit.bundle import HINT, Bundle
+from prfpipe.audit.bundle import Bundle, Noted, refuse
 from prfpipe.audit.gaps import Gap, artifact_gaps, profile_gaps, proof_gaps
-from prfpipe.errors import TamperError
 from prfpipe.models import DecisionRule
 from prfpipe.plan import make_rule
 from prfpipe.stats import exact
-
-
-class Noted(Exception):  # noqa: N818 - not an error: the check neither holds nor fails
-    """What an audit says without refusing."""
 
 
 def rule_of_effort(bundle: Bundle) -> str:
@@ -25,10 +20,10 @@ def rule_of_effort(bundle: Bundle) -> str:
     if plan.rule == usual:
         return f"alpha {plan.rule.alpha:g}, {plan.rule.seconds:g} s, as for every {plan.effort} run"
     if bundle.made_by_this_version:
-        raise TamperError("the rule was chosen for this run: it is not that of the effort", hint=HINT)
+        raise refuse("the rule was chosen for this run: it is not that of the effort")
     # Which version made a bundle is the bundle's own word: it must not buy a weaker rule.
     if _is_weaker(plan.rule, usual):
-        raise TamperError(f"the rule allows more error than any {plan.effort} run may", hint=HINT)
+        raise refuse(f"the rule allows more error than any {plan.effort} run may")
     raise Noted(f"made by prfpipe {bundle.made_by!a}, whose rules this version does not know")
 
 
@@ -61,7 +56,7 @@ def _judge(bundle: Bundle, gaps: Iterable[Gap]) -> None:
     wrong = [gap for gap in found if not gap.excuse]
     word = bundle.verdict.verdict
     if wrong and word == "adopt":
-        raise TamperError(f"adopted, although {_told(wrong)}", hint=HINT)
+        raise refuse(f"adopted, although {_told(wrong)}")
     if wrong:
         raise Noted(f"{_told(wrong)}: the verdict is {word}, which does not need it")
     if found:

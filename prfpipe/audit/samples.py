@@ -13,6 +13,7 @@ from prfpipe.models import Arm, Invocation, Plan, SampleSet, Schedule
 from prfpipe.plan import planned_scenarios
 
 MeasuringStage = Literal[Stage.BASELINE, Stage.REPROFILE]
+MEASURING: tuple[MeasuringStage, ...] = (Stage.BASELINE, Stage.REPROFILE)
 _ARMS: dict[MeasuringStage, set[Arm]] = {
     Stage.BASELINE: {"baseline", "control"},
     Stage.REPROFILE: {"baseline", "control", "candidate"},

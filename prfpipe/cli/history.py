@@ -3,9 +3,8 @@
 import argparse
 from pathlib import Path
 
-from prfpipe.cli.bundles import day
 from prfpipe.cli.output import print_json, print_text
-from prfpipe.cli.stores import store_of
+from prfpipe.cli.stores import day, store_of
 from prfpipe.errors import InputError, NotFoundError
 from prfpipe.history import histories
 from prfpipe.history.page import page, text

@@ -16,6 +16,40 @@ def print_json(document: object) -> None:
     _write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+class Listing:
+    """A list on stdout that is written as it comes: lines for people, or one JSON document.
+
+    The document is a list, or an object with the list in it. One that broke off has no end, so that no reader
+    takes it for the whole.
+    """
+
+    def __init__(self, as_json: bool, member: str | None = None) -> None:
+        self._as_json, self._member = as_json, member
+        self._begin = "[" if member is None else f"{{{json.dumps(member)}: ["
+        self._count = 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether an item was printed."""
+        return self._count > 0
+
+    def add(self, item: object, text: str) -> None:
+        """The next item: its JSON value, and what people see of it (nothing if that is empty)."""
+        if self._as_json:
+            _write(("," if self._count else self._begin) + "\n" + json.dumps(item, ensure_ascii=False, allow_nan=False))
+        elif text:
+            print_text(text)
+        self._count += 1
+
+    def close(self, text: str = "", **rest: object) -> None:
+        """The end: further members of the JSON object, and the last words for people."""
+        if self._as_json:
+            members = "".join(f",\n{json.dumps(name)}: {json.dumps(value)}" for name, value in rest.items())
+            _write(("\n" if self._count else self._begin) + "]" + members + ("\n" if self._member is None else "}\n"))
+        elif text:
+            print_text(text)
+
+
 def print_text(text: str) -> None:
     """Lines on stdout, each harmless on a terminal."""
     _write("".join(clean(line, 2000) + "\n" if line.strip() else "\n" for line in text.splitlines()))

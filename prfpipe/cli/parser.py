@@ -18,8 +18,8 @@ _EPILOG = """examples:
 exit codes:
   0 adopt or pass, 1 reject or over budget, 2 bad input or usage, 3 undecided, 4 tool or infrastructure failure
 
-settings: PRFPIPE_STORE, PRFPIPE_RUNS, PRFPIPE_LEVERS, PRFPIPE_GATES, PRFPIPE_GATE_REPORTS, PRFPIPE_LOCK,
-  PRFPIPE_SUBJECT_TIMEOUT_SECONDS, PRFPIPE_NOISE_LIMIT_PERCENT
+settings: PRFPIPE_STORE, PRFPIPE_RUNS, PRFPIPE_KEY_FOLDER, PRFPIPE_CHAINS, PRFPIPE_LEVERS, PRFPIPE_GATES,
+  PRFPIPE_GATE_REPORTS, PRFPIPE_LOCK, PRFPIPE_SUBJECT_TIMEOUT_SECONDS, PRFPIPE_NOISE_LIMIT_PERCENT
 """
 
 
@@ -46,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     _evaluate(commands)
     _levers(commands)
     _evidence(commands)
+    _keys(commands)
     _gate(commands)
     _up(commands)
     return parser
@@ -113,11 +114,14 @@ def _levers(commands: "_Commands[argparse.ArgumentParser]") -> None:
 
 def _evidence(commands: "_Commands[argparse.ArgumentParser]") -> None:
     parser = _command(
-        commands, "bundles", "list the bundles in the store, oldest first",
+        commands, "bundles", "list the bundles in the store, oldest first, and finished runs that are not there yet",
         "prfpipe bundles --lever LEV-01 --since 2026-11-01",
+        "prfpipe bundles --limit 100 --after 20261123T081500Z-lev-01-3f9c2a7b",
     )  # fmt: skip
     parser.add_argument("--lever", metavar="ID", help="only bundles of this lever")
-    parser.add_argument("--since", metavar="DATE", help="only runs that began on this day (UTC) or later: YYYY-MM-DD")
+    _since(parser)
+    parser.add_argument("--after", metavar="RUN_ID", help="only runs that come after this one")
+    parser.add_argument("--limit", metavar="N", type=int, help="at most N of them")
     _store(parser)
     _json(parser)
     parser = _command(
@@ -131,27 +135,113 @@ def _evidence(commands: "_Commands[argparse.ArgumentParser]") -> None:
     _json(parser)
     _history(commands)
     parser = _command(
-        commands, "fetch", "copy a bundle out of the store, each file verified",
+        commands, "fetch", "copy a bundle out of the store, each file verified; after an interruption it goes on",
         "prfpipe fetch latest --lever LEV-01 --to ./bundle",
+        "prfpipe fetch 20261123T081500Z-lev-01-3f9c2a7b --link --expires 2d",
     )  # fmt: skip
     parser.add_argument("run_id", metavar="RUN_ID", help="a run id, or `latest`")
     parser.add_argument("--lever", metavar="ID", help="with `latest`: of this lever")
-    parser.add_argument("--to", metavar="DIR", required=True, help="the folder to make")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--to", metavar="DIR", help="the folder to make (default: one named like the run)")
+    what.add_argument("--link", action="store_true", help="copy nothing: print a link to the report and its sha256")
+    parser.add_argument(
+        "--expires", metavar="SPAN", default="1h", help="with --link: 30m, 12h, 7d (default: %(default)s)"
+    )
     _store(parser)
     _json(parser)
     parser = _command(
-        commands, "audit", "check a bundle file by file and derive its verdict again, offline",
-        "prfpipe audit ./bundle", "prfpipe audit 20261123T081500Z-lev-01-3f9c2a7b --json",
+        commands, "archive", "put finished runs of this machine into the store, again or at last",
+        "prfpipe archive 20261123T081500Z-lev-01-3f9c2a7b", "prfpipe archive --all --store s3://bucket/team",
     )  # fmt: skip
-    parser.add_argument("bundle", metavar="DIR|RUN_ID", help="the folder of a bundle, or a run id in the store")
+    parser.add_argument("run_id", metavar="RUN_ID", nargs="?", help="a finished run in the work folder")
+    parser.add_argument("--all", action="store_true", help="every finished run that the store does not have")
     _store(parser)
     _json(parser)
+    _audit(commands)
+    _replay(commands)
     _doctrine(commands)
+    _stores(commands)
+
+
+def _stores(commands: "_Commands[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
-        "store", help="what a store can do", description="What a store can do.", epilog="example: prfpipe store probe"
-    )
+        "store", help="what a store can do, and whether all is well with it",
+        description="What a store can do, and whether all is well with it.",
+        epilog="examples:\n  prfpipe store probe\n  prfpipe store check --read-data\n  prfpipe store clean --dry-run",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    parser = _command(inner, "probe", "find out what the store really guarantees", "prfpipe store probe --json")
+    _on_store(
+        inner, "probe", "find out what the store really guarantees",
+        "prfpipe store probe --json", "prfpipe store probe 's3://bucket/team?endpoint=http://127.0.0.1:9000'",
+    )  # fmt: skip
+    parser = _on_store(
+        inner, "check", "walk the whole archive: every statement readable, every file there",
+        "prfpipe store check", "prfpipe store check --read-data --lever LEV-01 --since 2026-11-01",
+    )  # fmt: skip
+    parser.add_argument("--read-data", action="store_true", help="read every byte and compare its sha256")
+    parser.add_argument("--lever", metavar="ID", help="only bundles of this lever")
+    _since(parser)
+    parser = _on_store(
+        inner, "clean", "remove what interrupted work left; never a committed bundle",
+        "prfpipe store clean --dry-run", "prfpipe store clean --older-than 30d",
+    )  # fmt: skip
+    parser.add_argument(
+        "--older-than",
+        metavar="SPAN",
+        default="7d",
+        help="not written to for so long: 1h or more (default: %(default)s)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+
+
+def _on_store(
+    commands: "_Commands[argparse.ArgumentParser]", name: str, what: str, *examples: str
+) -> argparse.ArgumentParser:
+    """A sub-command of `prfpipe store`; the store is its argument, or that of --store."""
+    parser = _command(commands, name, what, *examples)
+    parser.set_defaults(command=_loader("store"), action=name)
+    parser.add_argument("store", metavar="URL", nargs="?", default=argparse.SUPPRESS, help="the store")
+    _store(parser)
+    _json(parser)
+    return parser
+
+
+def _audit(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands, "audit", "check a bundle file by file and derive its verdict again, offline",
+        "prfpipe audit ./bundle", "prfpipe audit 20261123T081500Z-lev-01-3f9c2a7b --json",
+        "prfpipe audit --archive --store ./evidence --trust our-bench.pub",
+    )  # fmt: skip
+    parser.add_argument(
+        "bundle", metavar="DIR|RUN_ID", nargs="?", help="the folder of a bundle, or a run id in the store"
+    )
+    _trust(parser)
+    parser.add_argument("--archive", action="store_true", help="every bundle of the store, and the chains they form")
+    parser.add_argument("--lever", metavar="ID", help="with --archive: only of this lever")
+    _since(parser)
+    parser.add_argument("--seen", metavar="FILE", help="with --archive: where each chain ended last time; kept up")
+    _store(parser)
+    _json(parser)
+
+
+def _replay(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands, "replay", "measure a bundle's plan again on this host, and say whether the effect agrees",
+        "prfpipe replay ./bundle", "prfpipe replay 20261123T081500Z-lev-01-3f9c2a7b --effort quick",
+    )  # fmt: skip
+    parser.add_argument("bundle", metavar="DIR|RUN_ID", help="the folder of a bundle, or a run id in the store")
+    parser.add_argument("--lever-folder", metavar="DIR", help="where the lever is (default: by its id under ./levers)")
+    parser.add_argument("--effort", choices=EFFORTS, help="instead of the bundle's own")
+    parser.add_argument(
+        "--within",
+        metavar="PERCENT",
+        type=float,
+        default=2.0,
+        help="still the same effect (default: %(default)s)",
+    )
+    parser.add_argument("--accept-noise", action="store_true", help="measure on a noisy host; the plan records it")
+    _trust(parser)
     _store(parser)
     _json(parser)
 
@@ -173,6 +263,14 @@ def _history(commands: "_Commands[argparse.ArgumentParser]") -> None:
     _json(parser)
 
 
+def _trust(parser: argparse.ArgumentParser) -> None:
+    # Repeated, not a list: `audit --trust signer.pub ./bundle` must not take the bundle for a key.
+    parser.add_argument(
+        "--trust", metavar="KEY", action="append", default=[],
+        help="a key id or the file of a public key; only such signers are believed (may stand several times)",
+    )  # fmt: skip
+
+
 def _doctrine(commands: "_Commands[argparse.ArgumentParser]") -> None:
     parser = _command(
         commands, "doctrine", "check the doctrine's invariants: PRF-001, or PRF-002 with what is missing",
@@ -189,6 +287,37 @@ def _doctrine(commands: "_Commands[argparse.ArgumentParser]") -> None:
     )  # fmt: skip
     _store(parser)
     _json(parser)
+
+
+def _keys(commands: "_Commands[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands, "keys", "the key that signs evidence, and the keys whose evidence you believe",
+        "prfpipe keys init", "prfpipe keys show --pem > our-bench.pub", "prfpipe keys trust our-bench.pub",
+    )  # fmt: skip
+    inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="action")
+    _action(inner, "init", "make a signing key, if there is none yet", "prfpipe keys init")
+    show = _action(
+        inner, "show", "show the key folder: own keys, trusted keys", "prfpipe keys show", "prfpipe keys show --pem"
+    )
+    show.add_argument("--pem", action="store_true", help="print the own public key alone, to hand on")
+    trust = _action(
+        inner, "trust", "believe what a key signs: from then on evidence by any other key is refused",
+        "prfpipe keys trust our-bench.pub", "prfpipe keys trust own",
+    )  # fmt: skip
+    trust.add_argument(
+        "key", metavar="FILE|KEYID|own",
+        help="a public key in PEM form, the rotation statement of a key that is trusted already, or a key of your own",
+    )  # fmt: skip
+    _action(inner, "rotate", "sign with a new key from now on; the old one signs that it does", "prfpipe keys rotate")
+
+
+def _action(
+    inner: "_Commands[argparse.ArgumentParser]", name: str, what: str, *examples: str
+) -> argparse.ArgumentParser:
+    parser = _command(inner, name, what, *examples)
+    parser.set_defaults(command=_loader("keys"))
+    _json(parser)
+    return parser
 
 
 def _gate(commands: "_Commands[argparse.ArgumentParser]") -> None:
@@ -248,6 +377,10 @@ def _loader(name: str) -> Command:
         return result
 
     return command
+
+
+def _since(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--since", metavar="DATE", help="only runs that began on this day (UTC) or later: YYYY-MM-DD")
 
 
 def _store(parser: argparse.ArgumentParser) -> None:

@@ -1,5 +1,6 @@
 """From bundles in a store to a history for each lever and host."""
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
@@ -8,10 +9,11 @@ from prfpipe.attest import read_statement
 from prfpipe.errors import BundleError
 from prfpipe.history.changes import change_points
 from prfpipe.history.retention import TOLERANCE_PERCENT, retention
-from prfpipe.models import HistoryPoint, LeverHistory
+from prfpipe.models import HistoryPoint, LeverHistory, Plan
 from prfpipe.store.base import Store
-from prfpipe.store.evidence import BundleRef, get_file, get_statement, list_bundles
+from prfpipe.store.evidence import BundleRef, get_statement, key, list_bundles
 
+_RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[a-z0-9-]{1,61}-[0-9a-f]{8}", re.ASCII)
 Series = dict[tuple[str, str], list[HistoryPoint]]
 Tell = Callable[[str, int], None]
 """Called with the run that is read next and how many were read before it."""
@@ -44,7 +46,7 @@ def histories(
             left_out.append((ref.lever, f"{ref.run_id}: {error.message}"))
         else:
             series.setdefault((name, point.host), []).append(point)
-    return tuple(_history(key, points, left_out, tolerance_percent) for key, points in sorted(series.items()))
+    return tuple(_history(of, points, left_out, tolerance_percent) for of, points in sorted(series.items()))
 
 
 def read_point(store: Store, ref: BundleRef) -> tuple[str, HistoryPoint]:
@@ -56,7 +58,7 @@ def read_point(store: Store, ref: BundleRef) -> tuple[str, HistoryPoint]:
     """
     manifest = read_statement(get_statement(store, ref)).files
     wanted = {name: manifest[name] for name in (layout.PLAN, layout.VERDICT) if name in manifest}
-    files = {name: get_file(store, ref, name, digest) for name, digest in wanted.items()}
+    files = {name: store.get(key(ref, name), digest.sha256, max_bytes=digest.size) for name, digest in wanted.items()}
     plan, verdict = layout.read_plan(files), layout.read_verdict(files)
     primary = next((item for item in verdict.scenarios if item.primary), None)
     if primary is None:
@@ -70,14 +72,21 @@ def read_point(store: Store, ref: BundleRef) -> tuple[str, HistoryPoint]:
         scenario=primary.scenario,
         speedup=primary.speedup,
         control=primary.control,
+        reprofiles=replayed_by(plan),
     )
 
 
+def replayed_by(plan: Plan) -> str | None:
+    """The run that a run measured again: `prfpipe replay RUN_ID` stands in its plan as what reproduces it."""
+    words = plan.provenance.command
+    return next((word for word in words[2:] if _RUN_ID.fullmatch(word)), None) if words[1:2] == ("replay",) else None
+
+
 def _history(
-    key: tuple[str, str], found: Iterable[HistoryPoint], left_out: Iterable[tuple[str, str]], tolerance: float
+    of: tuple[str, str], found: Iterable[HistoryPoint], left_out: Iterable[tuple[str, str]], tolerance: float
 ) -> LeverHistory:
     """Of runs on another primary scenario than the newest has only the newest's are comparable."""
-    lever, host = key
+    lever, host = of
     points = list(found)
     points = [point for point in points if point.scenario == points[-1].scenario]
     return LeverHistory(

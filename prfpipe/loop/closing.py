@@ -6,17 +6,21 @@ from prfpipe.artifacts.art04 import proof_notes
 from prfpipe.artifacts.art05 import tail_notes
 from prfpipe.artifacts.evidence import Evidence
 from prfpipe.artifacts.report import report
-from prfpipe.attest import make_statement, read_statement
+from prfpipe.attest import SealFacts, predicate_for, statement_payload
+from prfpipe.attest.chain import Place, chain_name, take_place
+from prfpipe.attest.keys import Keys
+from prfpipe.attest.plan_seal import read_plan_seal
 from prfpipe.digests import sha256_hex
 from prfpipe.doctrine import Stage
 from prfpipe.errors import BundleError
 from prfpipe.events import LogSink, emit_all, events_bytes, events_for
 from prfpipe.loop.context import RunContext
-from prfpipe.models import ProfileDiff, Verdict
+from prfpipe.models import ProfileDiff, SampleSet, StoreGuarantees, Verdict
 from prfpipe.runlog import RunLog, utc_now
 from prfpipe.samples import read_samples
 from prfpipe.store import open_store
-from prfpipe.store.evidence import archive as put_bundle
+from prfpipe.store.local import archive_sealed
+from prfpipe.store.probe import guarantees_at
 from prfpipe.verdict import decide as decide_verdict
 
 
@@ -41,10 +45,7 @@ def decide(context: RunContext) -> None:
 def gather(context: RunContext) -> Evidence:
     """Everything that the report shows, read back from the run folder, with the verdict made from it."""
     files = context.folder.contents()
-    samples = {
-        stage: read_samples(files[layout.SAMPLES[stage]], layout.SAMPLES[stage], stage)
-        for stage in (Stage.BASELINE, Stage.REPROFILE)
-    }
+    samples = _samples(context)
     proofs, profiles, tree = layout.read_proofs(files), layout.read_profiles(files), layout.read_tree(files)
     if tree is None:
         raise BundleError(f"{layout.TREE} is missing", hint="Resume the run: stage implement writes it.")
@@ -75,19 +76,37 @@ def archive(context: RunContext, runlog: RunLog, store_url: str) -> str:
     """Seal the bundle once, then put it into the store; returns its URL. Doing it again completes it.
 
     Raises:
+        SigningKeyError: the key that signed the plan is not there; the run stays as it is and can be resumed.
         StoreError: the store failed; the sealed bundle stays in the run folder.
     """
     folder = context.folder
     if not folder.sealed:
-        verdict = verdict_of(context)
-        sealed = {name: digest for name, digest in folder.files().items() if name != layout.STATEMENT}
-        folder.seal(make_statement(sealed, context.plan, verdict, runlog.steps[-1].time))
-    manifest = read_statement(folder.read(layout.STATEMENT)).files
+        context.progress.say("archive: what the store guarantees")
+        folder.seal(_statement(context, runlog.steps[-1].time, guarantees_at(store_url)))
 
     def tell(name: str, done: int, total: int) -> None:
         context.progress.say(f"archive: {name}", done=done / max(total, 1))
 
-    return put_bundle(open_store(store_url), folder.path, context.plan.lever.id, context.plan.run_id, manifest, tell)
+    return archive_sealed(open_store(store_url), folder, tell)
+
+
+def _statement(context: RunContext, decided_at: str, store: StoreGuarantees) -> bytes:
+    """The signed statement, by the key that signed the plan, once its place in the lever's chain is on the disk."""
+    settings, plan, files = context.settings, context.plan, context.folder.files()
+    keys = Keys(settings.key_folder)
+    key = keys.signing_key(read_plan_seal(context.folder.read(layout.PLAN_SEAL)).keyid)
+    verdict, samples = verdict_of(context), _samples(context)
+
+    def make(place: Place) -> bytes:
+        facts = SealFacts(decided_at, place.store, place.sequence, place.previous)
+        return key.seal(statement_payload(files, predicate_for(files, plan, verdict, samples, facts)))
+
+    chain = chain_name(plan.lever.id, keys.first_of(key.keyid))
+    return take_place(settings.chains, chain, plan.run_id, key.keyid, store, make)
+
+
+def _samples(context: RunContext) -> dict[Stage, SampleSet]:
+    return {stage: read_samples(context.folder.read(name), name, stage) for stage, name in layout.SAMPLES.items()}
 
 
 def verdict_of(context: RunContext) -> Verdict:

@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import Self
 
 from prfpipe import host, layout
+from prfpipe.attest.keys import Keys
+from prfpipe.attest.plan_seal import read_plan_seal, sealed_plan_files
 from prfpipe.bundle import RunFolder
 from prfpipe.doctrine import Stage
 from prfpipe.errors import InputError, PrfpipeError, ResumeError
@@ -63,15 +65,18 @@ class Run:
         Raises:
             LeverError: something that the lever requires is not installed.
             HostError: the machine is too noisy, or somebody else measures on it.
+            SigningKeyError: there is no key that can sign the plan.
         """
         check_requirements(lever)
+        key = Keys(settings.key_folder).signing_key()
         with ExitStack() as held:
             held.enter_context(host.exclusive(settings.lock))
             progress.say("plan: probing this machine's noise")
             plan = _plan(lever, options, settings)
+            progress.say(f"plan: signing it with key {key.keyid[:12]} (`prfpipe keys show`)")
             folder = held.enter_context(RunFolder.create(settings.runs.resolve(), plan.run_id))
             run = cls(RunContext(lever, plan, folder, _scratch(folder.path, plan), settings, progress), held)
-            run._record(Stage.PLAN, lambda context: context.folder.write_all(layout.plan_files(context.plan)))
+            run._record(Stage.PLAN, lambda context: context.folder.write_all(sealed_plan_files(context.plan, key)))
             run._freeze_source()
             run._held = held.pop_all()
         return run
@@ -84,6 +89,7 @@ class Run:
             ResumeError: there is no such run, it is of another lever, or the lever's folder has changed since.
             TamperError: a file of a finished stage is not what it was.
             HostError: somebody else measures on this machine.
+            SigningKeyError: the key that signed the plan is not there, and the statement must be signed by the same.
         """
         path = settings.runs.resolve() / run_id
         # Opening a run folder tidies it: `..` must not get that far.
@@ -95,7 +101,11 @@ class Run:
             plan = _plan_of(folder, lever)
             context = RunContext(lever, plan, folder, _scratch(path, plan), settings, progress)
             run = cls(context, held)
+            if not run.finished(Stage.PLAN):
+                # Its journal has just taken the plan back: a plan that no step claims was never frozen.
+                raise _no_plan(run_id)
             run._runlog.finished_stages()
+            run._check_seal()
             if not run.finished(Stage.REPROFILE):
                 run._freeze_source()
             run._held = held.pop_all()
@@ -157,6 +167,12 @@ class Run:
             raise
         self._runlog.finished(stage)
 
+    def _check_seal(self) -> None:
+        """Without the key of the plan nothing that is measured now could be sealed."""
+        folder = self.context.folder
+        if not folder.sealed:
+            Keys(self.context.settings.key_folder).signing_key(read_plan_seal(folder.read(layout.PLAN_SEAL)).keyid)
+
     def _freeze_source(self) -> None:
         """The frozen copies of the lever folder; made again after a crash only from an unchanged folder."""
         self._freeze(self.context.baseline_tree)
@@ -193,11 +209,15 @@ def _plan(lever: Lever, options: Options, settings: Settings) -> Plan:
 def _plan_of(folder: RunFolder, lever: Lever) -> Plan:
     run_id = folder.path.name
     if not folder.has(layout.PLAN):
-        raise ResumeError(f"{run_id} ended before it had a plan", hint="Start a new run: nothing is lost.")
+        raise _no_plan(run_id)
     plan = layout.read_plan({layout.PLAN: folder.read(layout.PLAN)})
     if plan.lever.id != lever.spec.id:
         raise ResumeError(f"{run_id} is a run of {plan.lever.id}", hint=f"Resume it as {plan.lever.id}.")
     return plan
+
+
+def _no_plan(run_id: str) -> ResumeError:
+    return ResumeError(f"{run_id} ended before it had a plan", hint="Start a new run: nothing is lost.")
 
 
 def _work(lever: Lever) -> Work:

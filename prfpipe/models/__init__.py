@@ -75,6 +75,7 @@ from prfpipe.models.results import (
     VerdictWord,
 )
 from prfpipe.models.samples import ARMS, Arm, ArmSamples, Invocation, SampleSet, Schedule
+from prfpipe.models.stores import GuaranteeWord, StoreGuarantees, StoreKind, StoreLevel
 
 __all__ = [
     "ARMS",
@@ -114,6 +115,7 @@ __all__ = [
     "GateTable",
     "GateUnit",
     "GateWord",
+    "GuaranteeWord",
     "Guard",
     "GuardMetric",
     "GuardResult",
@@ -147,6 +149,9 @@ __all__ = [
     "ScenarioResult",
     "Schedule",
     "Sha256",
+    "StoreGuarantees",
+    "StoreKind",
+    "StoreLevel",
     "StratumResult",
     "TreeRecord",
     "Variant",

@@ -1,5 +1,6 @@
 """A total deadline that also cuts what sends a byte a second, and bounded retries under it."""
 
+import random
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
@@ -17,7 +18,8 @@ class Limits:
     """How long a networked store may take, in seconds, and how patient to be.
 
     One operation with all its retries ends within `total` plus the time that its bytes need at
-    `bytes_per_second`. There is one retry after each of the `pauses`.
+    `bytes_per_second`. There is one retry after each of the `pauses`, which are lengthened by up to a half at
+    random, so that writers that failed together do not come back together.
     """
 
     connect: float = 5.0
@@ -73,31 +75,27 @@ class Deadline:
             close()
 
 
-def with_retries(
-    limits: Limits, what: str, size: int, action: Callable[[Deadline], T], *retried: type[StoreError]
-) -> T:
+def with_retries(limits: Limits, deadline: Deadline, action: Callable[[], T], *retried: type[StoreError]) -> T:
     """Run `action` until it succeeds, its error is not worth a retry, or tries or time are used up.
 
     An unavailable store is tried again after a pause, bytes damaged on the way at once.
 
     Args:
-        limits: how often and how long.
-        what: names the operation in errors.
-        size: bytes that it moves, which extend its deadline.
-        action: one try; gets the deadline that all tries share.
+        limits: how often and how patiently.
+        deadline: of all tries together.
+        action: one try. It must do no harm if the try before did its work and only the answer was lost.
         retried: further errors that a second try may cure.
     """
-    deadline = limits.deadline(what, size)
     curable: tuple[type[StoreError], ...] = (StoreUnavailableError, IntegrityError, *retried)
     for pause in limits.pauses:
         try:
-            return action(deadline)
+            return action()
         except curable as error:
-            wait_for = 0 if isinstance(error, IntegrityError) else pause
+            wait_for = 0 if isinstance(error, IntegrityError) else pause * random.uniform(1, 1.5)
             if deadline.left <= wait_for:
                 raise
             time.sleep(wait_for)
-    return action(deadline)
+    return action()
 
 
 def _settle(future: "Future[T]", call: Callable[[], T]) -> None:

@@ -4,28 +4,39 @@ import fcntl
 import os
 import secrets
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from prfpipe.digests import sha256_hex
 from prfpipe.disk import folder_of
 from prfpipe.errors import AlreadyExistsError, IntegrityError
-from prfpipe.store.base import MAX_GET_BYTES, ObjectInfo, check_key, is_key
+from prfpipe.store.base import (
+    MAX_GET_BYTES,
+    PAGE_OBJECTS,
+    ObjectInfo,
+    Seen,
+    Unfinished,
+    check_key,
+    clock_seen,
+    is_key,
+)
 from prfpipe.store.files import (
     CREATE_FLAGS,
     Source,
     chunks_of,
     collected,
+    consume,
     open_regular,
     os_errors,
     save_new,
     verified,
     write_all,
 )
+from prfpipe.store.walk import FOLDER_FLAGS, files_that, names, walk
 
-_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _TEMPORARY_PREFIX = ".incoming-"
 
 
@@ -37,6 +48,8 @@ class DirectoryStore:
     half a file. All steps go from folder descriptor to folder descriptor, so a symbolic link below `root`
     is refused, also one that is planted meanwhile.
     """
+
+    kind: Final = "directory"
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
@@ -59,14 +72,19 @@ class DirectoryStore:
     def download(self, key: str, to: Path, sha256: str, size: int) -> None:
         save_new(to, verified(self._chunks(key), self.url(key), sha256, size))
 
-    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        anchor = check_key(prefix) + "/" if prefix else ""
-        with os_errors(self.url(prefix)):
-            try:
-                with self._parent(anchor, create=False) as (folder, _):
-                    yield from _walk(folder, anchor)
-            except FileNotFoundError:
-                return
+    def verify(self, key: str, sha256: str, size: int) -> None:
+        consume(verified(self._chunks(key), self.url(key), sha256, size))
+
+    def list(self, prefix: str = "", *, after: str = "", page: int = PAGE_OBJECTS) -> Iterator[ObjectInfo]:
+        """See `Store.list`; a folder has no pages."""
+        with self._below(prefix) as (folder, anchor):
+            if folder is not None:
+                yield from walk(folder, anchor, after)
+
+    def folders(self, prefix: str = "") -> Iterator[str]:
+        with self._below(prefix) as (folder, _):
+            found = names(folder) if folder is not None else []
+        yield from (name[:-1] for name in found if name.endswith("/") and is_key(name[:-1]))
 
     def exists(self, key: str) -> bool:
         check_key(key)
@@ -101,6 +119,36 @@ class DirectoryStore:
             os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
             return True
 
+    def traits(self, folder: str) -> Mapping[str, Seen]:
+        """See `Store.traits`; the clock is that of the file system, which may be another machine's."""
+        key, before = f"{check_key(folder)}/clock", datetime.now(UTC)
+        self.attempt(key, b"tick", claimed_sha256=sha256_hex(b"tick"), only_if_absent=False)
+        after = datetime.now(UTC)
+        stamp = next(info.modified for info in self.list(folder) if info.key == key)
+        # File systems tell the time in steps, of two seconds at most.
+        return {
+            "clock": clock_seen(before - timedelta(seconds=2), stamp, after),
+            "versioning": (False, "a folder keeps one version of a file"),
+            "object-lock": (False, "who may write in a folder may delete from it"),
+        }
+
+    def unfinished(self, prefix: str = "") -> Iterator[Unfinished]:
+        """See `Store.unfinished`: temporary files whose writer is gone."""
+        with self._below(prefix) as (folder, anchor):
+            if folder is not None:
+                yield from files_that(_is_abandoned, folder, anchor)
+
+    def discard(self, leftover: Unfinished) -> None:
+        with os_errors(self.url(leftover.name)), suppress(FileNotFoundError):
+            with self._parent(leftover.name, create=False) as (folder, name):
+                if _is_abandoned(folder, name):
+                    os.unlink(name, dir_fd=folder)
+            self._remove_empty_folders(leftover.name)
+
+    def link(self, key: str, seconds: int) -> str:
+        """See `Store.link`; a path is good for as long as the file is there."""
+        return self.url(check_key(key))
+
     def url(self, key: str = "") -> str:
         return str(self._root / key)
 
@@ -109,12 +157,23 @@ class DirectoryStore:
         """The open folder that holds `key`, and the key's last part."""
         if create:
             self._root.mkdir(parents=True, exist_ok=True)
-        root = os.open(self._root, _FOLDER_FLAGS)
+        root = os.open(self._root, FOLDER_FLAGS)
         try:
             with folder_of(root, key, create=create) as found:
                 yield found
         finally:
             os.close(root)
+
+    @contextmanager
+    def _below(self, prefix: str) -> Iterator[tuple[int | None, str]]:
+        """The open folder `prefix`, or None where there is none, and the beginning of its keys."""
+        anchor = check_key(prefix) + "/" if prefix else ""
+        with os_errors(self.url(prefix)), ExitStack() as opened:
+            try:
+                folder: int | None = opened.enter_context(self._parent(anchor, create=False))[0]
+            except FileNotFoundError:
+                folder = None
+            yield folder, anchor
 
     def _chunks(self, key: str) -> Iterator[bytes]:
         check_key(key)
@@ -127,8 +186,7 @@ class DirectoryStore:
     def _confirm_same(self, folder: int, name: str, source: Source) -> None:
         with open_regular(name, folder) as stream:
             try:
-                for _ in verified(chunks_of(stream), name, source.sha256, source.size):
-                    pass
+                consume(verified(chunks_of(stream), name, source.sha256, source.size))
             except IntegrityError as error:
                 raise AlreadyExistsError(
                     f"{self._root} already has other content as {name}",
@@ -154,8 +212,7 @@ def _temporary(folder: int, source: Source) -> Iterator[str]:
             write_all(descriptor, chunks_of(stream))
         os.lseek(descriptor, 0, os.SEEK_SET)
         with os.fdopen(os.dup(descriptor), "rb") as written:
-            for _ in verified(chunks_of(written), name, source.sha256, source.size):
-                pass
+            consume(verified(chunks_of(written), name, source.sha256, source.size))
         yield name
     finally:
         with suppress(FileNotFoundError):
@@ -179,15 +236,26 @@ def _locked_temporary(folder: int) -> tuple[str, int]:
 def _remove_abandoned(folder: int) -> None:
     """Remove temporary files of writers that died: a bundle's folder has to hold nothing else than the bundle."""
     for name in os.listdir(folder):
-        if not name.startswith(_TEMPORARY_PREFIX):
-            continue
-        with suppress(OSError):
-            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _is_abandoned(folder, name):
+            with suppress(OSError):
                 os.unlink(name, dir_fd=folder)
-            finally:
-                os.close(descriptor)
+
+
+def _is_abandoned(folder: int, name: str) -> bool:
+    """Whether it is a temporary file whose lock no living writer holds."""
+    if not name.startswith(_TEMPORARY_PREFIX):
+        return False
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _link(folder: int, temporary: str, name: str) -> bool:
@@ -206,27 +274,3 @@ def _make_name_durable(folder: int, name: str, *, created: bool) -> None:
         if created:
             os.unlink(name, dir_fd=folder)
         raise
-
-
-def _walk(folder: int, anchor: str) -> Iterator[ObjectInfo]:
-    """Regular files in the order of their keys: a folder sorts as its name with the slash."""
-    with os.scandir(folder) as entries:
-        found = sorted((entry.name + "/" * entry.is_dir(follow_symlinks=False), entry) for entry in entries)
-    for name, entry in found:
-        key = anchor + name
-        if not is_key(key.removesuffix("/")):
-            continue
-        if name.endswith("/"):
-            yield from _walk_inside(folder, entry.name, key)
-        elif entry.is_file(follow_symlinks=False):
-            status = os.stat(entry.name, dir_fd=folder, follow_symlinks=False)
-            yield ObjectInfo(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
-
-
-def _walk_inside(folder: int, name: str, key: str) -> Iterator[ObjectInfo]:
-    with suppress(FileNotFoundError):
-        inner = os.open(name, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
-        try:
-            yield from _walk(inner, key)
-        finally:
-            os.close(inner)

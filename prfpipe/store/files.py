@@ -99,6 +99,12 @@ def verified(chunks: Iterable[bytes], what: str, sha256: str, size: int | None =
         raise not_as_put(what, f"sha256 {digest.hexdigest()} came back, not {sha256}")
 
 
+def consume(chunks: Iterable[bytes]) -> None:
+    """Take all chunks and keep none: for what they raise."""
+    for _ in chunks:
+        pass
+
+
 def not_as_put(what: str, difference: str) -> IntegrityError:
     """The error for stored bytes that are not what was put."""
     return IntegrityError(

@@ -1,16 +1,27 @@
 """What a store really guarantees, found out by trying."""
 
 import secrets
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from prfpipe.digests import sha256_hex
 from prfpipe.errors import NotFoundError, StoreError
-from prfpipe.store.base import MAX_PART_CHARACTERS, Store
+from prfpipe.models import GuaranteeWord, StoreGuarantees, StoreKind, StoreLevel
+from prfpipe.store import open_store
+from prfpipe.store.base import MAX_PART_CHARACTERS, PROBE, Seen, Store
+from prfpipe.store.deadline import Deadline
 
-MAX_DRIFT_SECONDS = 60.0
+PROBE_SECONDS = 60.0
+WRITERS = 8
+
+_TOO_SLOW = "not tried: the store is too slow"
+_TRAITS = ("clock", "versioning", "object-lock")
+# What the stores' own `traits` write, to be removed with everything else.
+_OF_TRAITS = ("clock", "locked")
+_WORDS: dict[bool | None, GuaranteeWord] = {True: "held", False: "not-held", None: "unknown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +33,8 @@ class Finding:
 
     name: str
     result: bool | None
-    needed: bool
     detail: str
+    needed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +42,7 @@ class ProbeReport:
     """All findings about the store at `url`."""
 
     url: str
+    kind: StoreKind
     findings: tuple[Finding, ...]
 
     @property
@@ -38,44 +50,92 @@ class ProbeReport:
         """Whether the store gives everything that evidence needs."""
         return all(finding.result for finding in self.findings if finding.needed)
 
+    @property
+    def guarantees(self) -> StoreGuarantees:
+        """The findings as the statement of a bundle records them."""
+        words = {finding.name: _WORDS[finding.result] for finding in self.findings}
+        return StoreGuarantees(kind=self.kind, guarantees=words, level=self._level)
 
-def probe(store: Store) -> ProbeReport:
+    @property
+    def _level(self) -> StoreLevel:
+        seen = {finding.name: finding.result for finding in self.findings}
+        needed = [finding.result for finding in self.findings if finding.needed]
+        if False in needed:
+            return "unreliable"
+        if None in needed:
+            return "unknown"
+        if seen["object-lock"]:
+            return "locked"
+        return "write-once-enforced" if seen["conditional-create"] and seen["racing-writers"] else "verified-by-digest"
+
+
+def guarantees_at(url: str) -> StoreGuarantees:
+    """What the store at `url` guarantees; one that cannot be used now, for want of credentials too, is `unknown`.
+
+    Raises:
+        SettingsError: `url` cannot name a store.
+    """
+    try:
+        return guarantees(open_store(url))
+    except StoreError:
+        return StoreGuarantees(kind="s3" if url.startswith("s3://") else "directory", guarantees={}, level="unknown")
+
+
+def guarantees(store: Store, seconds: float = PROBE_SECONDS) -> StoreGuarantees:
+    """What the store guarantees, for a statement: a store that fails or hangs is `unknown`, and no error."""
+    try:
+        report = Deadline(f"probe {store.url()}", seconds).run(lambda: probe(store, seconds))
+    except StoreError:
+        return StoreGuarantees(kind=store.kind, guarantees={}, level="unknown")
+    return report.guarantees
+
+
+def probe(store: Store, seconds: float = PROBE_SECONDS) -> ProbeReport:
     """Try what the store guarantees, with small objects below `probe/v1/` that are removed afterwards.
+
+    Args:
+        store: which.
+        seconds: nothing new is tried after these; what was not tried is not known.
 
     Raises:
         StoreError: the store cannot even keep and return one object; the error says why.
     """
-    folder = f"probe/v1/{secrets.token_hex(8)}"
-    trial = _Trial(store, folder)
+    trial = _Trial(store, f"{PROBE}/{secrets.token_hex(8)}", time.monotonic() + seconds)
     try:
         trial.require_round_trip()
-        return ProbeReport(store.url(), tuple(_find(check, trial) for check in _CHECKS))
+        found = [trial.find(check) for check in CHECKS]
+        return ProbeReport(store.url(), store.kind, (*found, *trial.traits()))
     finally:
         trial.clean_up()
 
 
-@dataclass(frozen=True, slots=True)
-class _Check:
-    name: str
-    needed: bool
-    run: "Callable[[_Trial], tuple[bool | None, str]]"
-
-
-def _find(check: _Check, trial: "_Trial") -> Finding:
-    try:
-        result, detail = check.run(trial)
-    except StoreError as error:
-        result, detail = None, error.message
-    return Finding(check.name, result, check.needed, detail)
-
-
 class _Trial:
-    """A folder of the store to try things in."""
+    """A folder of the store to try things in, until a moment of the monotonic clock."""
 
-    def __init__(self, store: Store, folder: str) -> None:
+    def __init__(self, store: Store, folder: str, end: float) -> None:
         self.store = store
         self.folder = folder
-        self._used: set[str] = set()
+        self._end = end
+        self._used = {f"{folder}/{name}" for name in _OF_TRAITS}
+
+    def find(self, check: "_Check") -> Finding:
+        """What one check sees, while there is time."""
+        if time.monotonic() > self._end:
+            return Finding(check.name, None, _TOO_SLOW, check.needed)
+        try:
+            result, detail = check.run(self)
+        except StoreError as error:
+            result, detail = None, error.message
+        return Finding(check.name, result, detail, check.needed)
+
+    def traits(self) -> list[Finding]:
+        seen: Mapping[str, Seen] = dict.fromkeys(_TRAITS, (None, _TOO_SLOW))
+        if time.monotonic() <= self._end:
+            try:
+                seen = self.store.traits(self.folder)
+            except StoreError as error:
+                seen = dict.fromkeys(_TRAITS, (None, error.message))
+        return [Finding(name, *seen[name]) for name in _TRAITS]
 
     def key(self, name: str) -> str:
         key = f"{self.folder}/{name}"
@@ -97,32 +157,33 @@ class _Trial:
         self.store.put(self.key("round-trip"), data, sha256_hex(data))
 
     def clean_up(self) -> None:
+        # A store that fails once would make each of the others wait too; `prfpipe store clean` finds what stays.
         with suppress(StoreError):
             for key in sorted(self._used):
                 self.store.delete(key)
 
 
-def _read_after_write(trial: _Trial) -> tuple[bool, str]:
+def _read_after_write(trial: _Trial) -> Seen:
     data = secrets.token_bytes(64)
     accepted = trial.write("read-after-write", data) and trial.read("read-after-write") == data
     return accepted, "a new object is there at once" if accepted else "a new object is not there at once"
 
 
-def _list_after_write(trial: _Trial) -> tuple[bool, str]:
+def _list_after_write(trial: _Trial) -> Seen:
     key = trial.key("list-after-write")
     trial.write("list-after-write", b"listed")
     seen = any(info.key == key and info.size == 6 for info in trial.store.list(trial.folder))
     return seen, "a new object is listed at once" if seen else "a new object is not listed at once"
 
 
-def _delete_is_seen(trial: _Trial) -> tuple[bool, str]:
+def _delete_is_seen(trial: _Trial) -> Seen:
     trial.write("deleted", b"deleted")
     trial.store.delete(trial.key("deleted"))
     gone = trial.read("deleted") is None
     return gone, "a deleted object is gone at once" if gone else "a deleted object is still returned"
 
 
-def _unusual_names(trial: _Trial) -> tuple[bool, str]:
+def _unusual_names(trial: _Trial) -> Seen:
     names = ["n" * MAX_PART_CHARACTERS, "Case", "case", "a.b..c--d__e.", "deep/er/and/deeper/name", "empty"]
     contents = {name: b"" if name == "empty" else name.encode() for name in names}
     for name, data in contents.items():
@@ -134,7 +195,7 @@ def _unusual_names(trial: _Trial) -> tuple[bool, str]:
     )
 
 
-def _conditional_create(trial: _Trial) -> tuple[bool, str]:
+def _conditional_create(trial: _Trial) -> Seen:
     trial.write("conditional", b"first")
     refused = not trial.write("conditional", b"second", only_if_absent=True)
     kept = trial.read("conditional") == b"first"
@@ -146,14 +207,14 @@ def _conditional_create(trial: _Trial) -> tuple[bool, str]:
     )
 
 
-def _overwrite_refused(trial: _Trial) -> tuple[bool, str]:
+def _overwrite_refused(trial: _Trial) -> Seen:
     trial.write("overwrite", b"first")
     trial.write("overwrite", b"second")
     kept = trial.read("overwrite") == b"first"
     return kept, "a plain overwrite is refused" if kept else "a plain overwrite is possible and silent"
 
 
-def _wrong_checksum_refused(trial: _Trial) -> tuple[bool, str]:
+def _wrong_checksum_refused(trial: _Trial) -> Seen:
     accepted = trial.write("checksum", b"data", claimed=b"other data")
     return (
         not accepted,
@@ -161,25 +222,55 @@ def _wrong_checksum_refused(trial: _Trial) -> tuple[bool, str]:
     )
 
 
-def _clock(trial: _Trial) -> tuple[bool | None, str]:
-    before = datetime.now(UTC)
-    key = trial.key("clock")
-    trial.write("clock", b"tick")
-    after = datetime.now(UTC)
-    stamps = [info.modified for info in trial.store.list(trial.folder) if info.key == key]
-    if not stamps:
-        return None, "the object is not listed"
-    drift = max((before - stamps[0]).total_seconds(), (stamps[0] - after).total_seconds(), 0.0)
-    return drift <= MAX_DRIFT_SECONDS, f"the store's clock differs from this machine's by about {drift:.0f} s"
+def _racing_writers(trial: _Trial) -> Seen:
+    contents = [bytes([65 + number]) * 64 for number in range(WRITERS)]
+    barrier = threading.Barrier(WRITERS)
+    told = [False] * WRITERS
+
+    def write(number: int) -> None:
+        barrier.wait()
+        # A server that is busy with another writer may well answer 409 or 503: this writer was not let in.
+        with suppress(StoreError):
+            told[number] = trial.write("race", contents[number], only_if_absent=True)
+
+    threads = [threading.Thread(target=write, args=(number,), daemon=True) for number in range(WRITERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    kept = trial.read("race")
+    if not any(told):
+        return None, f"none of {WRITERS} racing writers was let in"
+    held = sum(told) == 1 and kept == contents[told.index(True)]
+    return held, f"{sum(told)} of {WRITERS} racing writers were told that they created the object"
 
 
-_CHECKS = (
+def _paged_listing(trial: _Trial) -> Seen:
+    names = [f"pages/{number}" for number in range(5)]
+    for name in names:
+        trial.write(name, b"page")
+    keys = [trial.key(name) for name in names]
+    found = [info.key for info in trial.store.list(f"{trial.folder}/pages", page=2)]
+    rest = [info.key for info in trial.store.list(f"{trial.folder}/pages", after=keys[2], page=2)]
+    whole = found == keys and rest == keys[3:]
+    return whole, "pages are whole and in order" if whole else "a listing of several pages is not what was written"
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    name: str
+    needed: bool
+    run: Callable[[_Trial], Seen]
+
+
+CHECKS = (
     _Check("read-after-write", needed=True, run=_read_after_write),
     _Check("list-after-write", needed=True, run=_list_after_write),
+    _Check("paged-listing", needed=True, run=_paged_listing),
     _Check("delete-is-seen", needed=False, run=_delete_is_seen),
     _Check("unusual-names", needed=True, run=_unusual_names),
     _Check("conditional-create", needed=False, run=_conditional_create),
+    _Check("racing-writers", needed=False, run=_racing_writers),
     _Check("overwrite-refused", needed=False, run=_overwrite_refused),
     _Check("wrong-checksum-refused", needed=False, run=_wrong_checksum_refused),
-    _Check("clock", needed=False, run=_clock),
 )

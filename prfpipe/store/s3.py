@@ -1,39 +1,35 @@
-"""A store in an S3 bucket. The only importer of boto3."""
+"""A store in an S3 bucket."""
 
 import base64
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from boto3.session import Session
-from botocore import exceptions as boto
-from botocore.config import Config
-from botocore.parsers import ResponseParserError
-from urllib3.exceptions import HTTPError
+from typing import TYPE_CHECKING, Any, Final
 
 from prfpipe.errors import (
     AlreadyExistsError,
+    InputError,
     IntegrityError,
     NotFoundError,
     StoreError,
     StoreUnavailableError,
 )
-from prfpipe.store import s3_errors
-from prfpipe.store.base import MAX_GET_BYTES, ObjectInfo, check_key, is_key
+from prfpipe.store import s3_errors, s3_traits
+from prfpipe.store.base import MAX_GET_BYTES, PAGE_OBJECTS, PROBE, ObjectInfo, Seen, Unfinished, check_key, is_key
 from prfpipe.store.deadline import Deadline, Limits, with_retries
-from prfpipe.store.files import CHUNK_BYTES, Source, collected, save_new, verified
+from prfpipe.store.files import CHUNK_BYTES, Source, collected, consume, save_new, verified
 from prfpipe.store.location import S3Location
+from prfpipe.store.s3_client import ExistsError, LockRefusedError, UnknownHeaderError, ask, connect
+from prfpipe.store.s3_pages import object_pages, upload_pages
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
+    from prfpipe.store.s3_client import ObjectsPage
 
-T = TypeVar("T")
+MAX_LINK_SECONDS = 7 * 24 * 3600
 
-MAX_PAGES = 100_000
-_FAILURES = (boto.BotoCoreError, boto.ClientError, ResponseParserError, HTTPError)
+_LOG = logging.getLogger(__name__)
 
 
 class S3Store:
@@ -43,76 +39,92 @@ class S3Store:
     sent and neither is relied on. A put first looks, then writes, and in the end reads everything back.
     """
 
+    kind: Final = "s3"
+
     def __init__(self, location: S3Location, limits: Limits | None = None) -> None:
         self._location = location
         self._limits = limits or Limits()
         self._conditional = True
-        self._client = _connect(location, self._limits)
+        self._lock = location.lock
+        self._client = connect(location, self._limits)
 
     def put(self, key: str, data: bytes | Path, sha256: str) -> None:
         what = f"put {self.url(check_key(key))}"
         source = Source.checked(data, sha256)
-        if self._holds(key, source, what):
+        deadline = self._limits.deadline(what, 3 * source.size)
+        if self._holds(key, source, what, deadline):
             return
-        if self._create(key, source, what):
-            self._verify(key, source, what, NotFoundError)
-        elif not self._holds(key, source, what, NotFoundError):
+        if self._create(key, source, what, deadline):
+            self._verify(key, source, what, deadline, NotFoundError)
+        elif not self._holds(key, source, what, deadline, NotFoundError):
             raise s3_errors.refusal(what, "PreconditionFailed", 412, "says that it exists, but does not return it")
 
     def get(self, key: str, sha256: str | None = None, *, max_bytes: int = MAX_GET_BYTES) -> bytes:
         what = f"get {self.url(check_key(key))}"
+        deadline = self._limits.deadline(what)
 
-        def once(deadline: Deadline) -> bytes:
+        def once() -> bytes:
             chunks = self._chunks(key, what, deadline)
             return collected(verified(chunks, what, sha256) if sha256 else chunks, what, max_bytes)
 
-        return with_retries(self._limits, what, 0, once)
+        return with_retries(self._limits, deadline, once)
 
     def download(self, key: str, to: Path, sha256: str, size: int) -> None:
         what = f"download {self.url(check_key(key))}"
+        deadline = self._limits.deadline(what, size)
 
-        def once(deadline: Deadline) -> None:
+        def once() -> None:
             save_new(to, verified(self._chunks(key, what, deadline), what, sha256, size))
 
-        with_retries(self._limits, what, size, once)
+        with_retries(self._limits, deadline, once)
 
-    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        what = f"list {self.url(check_key(prefix) if prefix else '')}"
-        root = self._name("")
-        last = ""
-        for page in self._pages(what, self._name(prefix + "/" if prefix else "")):
-            for item in page.get("Contents", ()):
+    def verify(self, key: str, sha256: str, size: int) -> None:
+        what = f"verify {self.url(check_key(key))}"
+        self._verify(key, Source(b"", sha256, size), what, self._limits.deadline(what, size))
+
+    def list(self, prefix: str = "", *, after: str = "", page: int = PAGE_OBJECTS) -> Iterator[ObjectInfo]:
+        root, last = self._name(""), ""
+        start = {"StartAfter": self._name(after)} if after else {}
+        for found in self._pages("list", prefix, {"MaxKeys": page, **start}):
+            for item in found.get("Contents", ()):
                 if item["Key"] <= last:
-                    raise s3_errors.broken_listing(what, "repeats itself or is out of order")
+                    raise s3_errors.broken_listing(f"list {self.url(prefix)}", "repeats itself or is out of order")
                 last = item["Key"]
                 key = last.removeprefix(root)
-                if last.startswith(root) and is_key(key):
+                # Some servers do not know where to start and begin at the beginning.
+                if last.startswith(root) and is_key(key) and key > after:
                     yield ObjectInfo(key, item["Size"], item["LastModified"].astimezone(UTC))
+
+    def folders(self, prefix: str = "") -> Iterator[str]:
+        above, last = self._folder(prefix), ""
+        for found in self._pages("list the folders of", prefix, {"Delimiter": "/"}):
+            inner = [item["Prefix"] for item in found.get("CommonPrefixes", ())]
+            # Some servers do not know delimiters and return every object.
+            inner += [item["Key"] for item in found.get("Contents", ())]
+            parts = (path.removeprefix(above).partition("/") for path in inner)
+            for name in sorted({name for name, slash, _ in parts if slash}):
+                if name > last and is_key(name):
+                    last = name
+                    yield name
 
     def exists(self, key: str) -> bool:
         what = f"look for {self.url(check_key(key))}"
         address = self._address(key)
+        deadline = self._limits.deadline(what)
 
-        def once(deadline: Deadline) -> bool:
+        def once() -> bool:
             try:
-                _ask(what, deadline, lambda: self._client.head_object(**address))
+                ask(what, deadline, lambda: self._client.head_object(**address))
             except NotFoundError:
                 # A HEAD does not say what is missing; no bucket must not look like no object.
                 self._require_bucket(what, deadline)
                 return False
             return True
 
-        return with_retries(self._limits, what, 0, once)
+        return with_retries(self._limits, deadline, once)
 
     def delete(self, key: str) -> None:
-        what = f"delete {self.url(check_key(key))}"
-        address = self._address(key)
-
-        def once(deadline: Deadline) -> None:
-            with suppress(NotFoundError):
-                _ask(what, deadline, lambda: self._client.delete_object(**address))
-
-        with_retries(self._limits, what, 0, once)
+        self._remove(f"delete {self.url(check_key(key))}", lambda: self._client.delete_object(**self._address(key)))
 
     def attempt(self, key: str, data: bytes, *, claimed_sha256: str, only_if_absent: bool) -> bool:
         """See `Store.attempt`; one request, without a retry."""
@@ -126,19 +138,65 @@ class S3Store:
         except StoreError:
             return False
 
+    def traits(self, folder: str) -> Mapping[str, Seen]:
+        """See `Store.traits`."""
+        trial = s3_traits.Trial(self._client, self._limits, self._location, self._name(check_key(folder)))
+        return {
+            "clock": trial.clock(),
+            "versioning": trial.versioning(),
+            "object-lock": trial.object_lock(),
+        }
+
+    def unfinished(self, prefix: str = "") -> Iterator[Unfinished]:
+        """See `Store.unfinished`: uploads in parts, which this class never makes, but other tools do."""
+        what = f"list the uploads below {self.url(prefix)}"
+        folder = self._folder(prefix)
+        # What servers answer that know no such uploads, or have none.
+        with suppress(UnknownHeaderError, NotFoundError):
+            for found in upload_pages(self._client, self._limits, what, self._location.bucket, folder):
+                for item in found.get("Uploads", ()):
+                    if item["Key"].startswith(folder):
+                        started = item["Initiated"].astimezone(UTC)
+                        yield Unfinished(item["Key"], item["UploadId"], 0, started)
+
+    def discard(self, leftover: Unfinished) -> None:
+        address: dict[str, Any] = {"Bucket": self._location.bucket, "Key": leftover.name, "UploadId": leftover.id}
+        what = f"abort the upload of {leftover.name[:80]!a}"
+        self._remove(what, lambda: self._client.abort_multipart_upload(**address))
+
+    def link(self, key: str, seconds: int) -> str:
+        if not 1 <= seconds <= MAX_LINK_SECONDS:
+            raise InputError(
+                "a link to an object in S3 is good for at most 7 days", hint="Make one that ends sooner: --expires 7d."
+            )
+        named = {**self._address(check_key(key)), "ResponseContentDisposition": "inline"}
+        if key.endswith(".html"):
+            named["ResponseContentType"] = "text/html; charset=utf-8"
+        what = f"make a link to {self.url(key)}"
+        sign = self._client.generate_presigned_url
+        return ask(what, self._limits.deadline(what), lambda: sign("get_object", Params=named, ExpiresIn=seconds))
+
     def url(self, key: str = "") -> str:
         return self._location.url(key)
 
     def _name(self, key: str) -> str:
         return f"{self._location.prefix}/{key}" if self._location.prefix else key
 
+    def _folder(self, prefix: str) -> str:
+        return self._name(check_key(prefix) + "/" if prefix else "")
+
     def _address(self, key: str) -> dict[str, Any]:
         return {"Bucket": self._location.bucket, "Key": self._name(key)}
 
-    def _holds(self, key: str, source: Source, what: str, *retried: type[StoreError]) -> bool:
+    def _pages(self, verb: str, prefix: str, options: dict[str, Any]) -> "Iterator[ObjectsPage]":
+        folder = self._folder(prefix)
+        where = {"Bucket": self._location.bucket, "Prefix": folder, **options}
+        return object_pages(self._client, self._limits, f"{verb} {self.url(prefix)}", where)
+
+    def _holds(self, key: str, source: Source, what: str, deadline: Deadline, *retried: type[StoreError]) -> bool:
         """Whether the object is there with this content; other content raises."""
         try:
-            self._verify(key, source, what, *retried)
+            self._verify(key, source, what, deadline, *retried)
         except NotFoundError:
             return False
         except IntegrityError as error:
@@ -148,145 +206,80 @@ class S3Store:
             ) from error
         return True
 
-    def _verify(self, key: str, source: Source, what: str, *retried: type[StoreError]) -> None:
-        def once(deadline: Deadline) -> None:
-            for _ in verified(self._chunks(key, what, deadline), what, source.sha256, source.size):
-                pass
+    def _verify(self, key: str, source: Source, what: str, deadline: Deadline, *retried: type[StoreError]) -> None:
+        def once() -> None:
+            consume(verified(self._chunks(key, what, deadline), what, source.sha256, source.size))
 
-        with_retries(self._limits, what, source.size, once, *retried)
+        with_retries(self._limits, deadline, once, *retried)
 
-    def _create(self, key: str, source: Source, what: str) -> bool:
-        def once(deadline: Deadline) -> bool:
+    def _create(self, key: str, source: Source, what: str, deadline: Deadline) -> bool:
+        """Write the object; false if it is there already."""
+        failed = False
+
+        def once() -> bool:
+            nonlocal failed
+            # Where conditions are ignored, sending again could overwrite what a rival wrote after our lost answer.
+            if failed and self._holds(key, source, what, deadline):
+                return False
+            failed = True
             return self._send(key, source, what, deadline, conditional=self._conditional)
 
-        return with_retries(self._limits, what, source.size, once)
+        return with_retries(self._limits, deadline, once)
 
     def _send(self, key: str, source: Source, what: str, deadline: Deadline, *, conditional: bool) -> bool:
-        """One PUT; false if the server says that the object exists."""
+        """One PUT; false if the server says that the object exists. What a server does not know is left out."""
         checksum = base64.b64encode(bytes.fromhex(source.sha256)).decode()
-        extra: dict[str, Any] = {"IfNoneMatch": "*"} if conditional else {}
+        lock = {} if key.startswith(f"{PROBE}/") else self._retention()
+        extra: dict[str, Any] = {"IfNoneMatch": "*", **lock} if conditional else lock
 
         def request() -> None:
             with source.open() as body:
                 self._client.put_object(**self._address(key), Body=body, ChecksumSHA256=checksum, **extra)
 
         try:
-            _ask(what, deadline, request)
-        except _ExistsError:
+            ask(what, deadline, request)
+        except ExistsError:
             return False
-        except _NotImplementedError:
-            if not conditional:
+        except (UnknownHeaderError, LockRefusedError) as refused:
+            if not self._leave_out(refused, conditional=conditional, locked=bool(lock)):
                 raise
-            self._conditional = False
-            return self._send(key, source, what, deadline, conditional=False)
+            again = conditional and isinstance(refused, LockRefusedError)
+            return self._send(key, source, what, deadline, conditional=again)
         return True
 
+    def _retention(self) -> dict[str, Any]:
+        return self._lock.headers(datetime.now(UTC)) if self._lock else {}
+
+    def _leave_out(self, refused: StoreError, *, conditional: bool, locked: bool) -> bool:
+        """Whether the request may do without what the server refused; from now on it is not sent any more."""
+        if conditional and isinstance(refused, UnknownHeaderError):
+            self._conditional = False
+            return True
+        if locked:
+            self._lock = None
+            _LOG.warning("%s keeps no object locks: evidence is stored without retention", self.url())
+        return locked
+
     def _chunks(self, key: str, what: str, deadline: Deadline) -> Iterator[bytes]:
-        body = _ask(what, deadline, lambda: self._client.get_object(**self._address(key)))["Body"]
+        body = ask(what, deadline, lambda: self._client.get_object(**self._address(key)))["Body"]
         try:
-            while chunk := _ask(what, deadline, lambda: body.read(CHUNK_BYTES)):
+            while chunk := ask(what, deadline, lambda: body.read(CHUNK_BYTES)):
                 yield chunk
         finally:
             deadline.close(body.close)
 
-    def _pages(self, what: str, prefix: str) -> "Iterator[ListObjectsV2OutputTypeDef]":
-        position: dict[str, Any] = {}
-        for _ in range(MAX_PAGES):
-            page = self._page(what, prefix, position)
-            if "IsTruncated" not in page:
-                raise s3_errors.not_s3(what, "the answer is not a listing")
-            yield page
-            if not page.get("IsTruncated"):
-                return
-            if not page.get("NextContinuationToken"):
-                raise s3_errors.broken_listing(what, "stops in the middle")
-            position = {"ContinuationToken": page["NextContinuationToken"]}
-        raise s3_errors.broken_listing(what, "does not end")
+    def _remove(self, what: str, request: Callable[[], object]) -> None:
+        deadline = self._limits.deadline(what)
 
-    def _page(self, what: str, prefix: str, position: dict[str, Any]) -> "ListObjectsV2OutputTypeDef":
-        def request() -> "ListObjectsV2OutputTypeDef":
-            return self._client.list_objects_v2(Bucket=self._location.bucket, Prefix=prefix, **position)
+        def once() -> None:
+            with suppress(NotFoundError):
+                ask(what, deadline, request)
 
-        return with_retries(self._limits, what, 0, lambda deadline: _ask(what, deadline, request))
+        with_retries(self._limits, deadline, once)
 
     def _require_bucket(self, what: str, deadline: Deadline) -> None:
         bucket = self._location.bucket
         try:
-            _ask(what, deadline, lambda: self._client.head_bucket(Bucket=bucket))
+            ask(what, deadline, lambda: self._client.head_bucket(Bucket=bucket))
         except NotFoundError as error:
             raise s3_errors.missing_bucket(what, bucket) from error
-
-
-class _ExistsError(StoreError):
-    """The server honours `If-None-Match` and has the object."""
-
-
-class _NotImplementedError(StoreError):
-    """The server does not know a header that was sent."""
-
-
-def _connect(location: S3Location, limits: Limits) -> "S3Client":
-    config = Config(
-        connect_timeout=limits.connect,
-        read_timeout=limits.read,
-        retries={"total_max_attempts": 1, "mode": "standard"},
-        # Newer defaults send trailing checksums, which many servers store as part of the object or refuse.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-        s3={"addressing_style": "path" if location.endpoint else "auto"},
-    )
-    try:
-        session = Session()
-        region = location.region or session.region_name or "us-east-1"
-        return session.client("s3", region_name=region, endpoint_url=location.endpoint, config=config)
-    except (*_FAILURES, ValueError) as error:
-        raise _meaning(f"open {location.url()}", error) from error
-
-
-def _ask(what: str, deadline: Deadline, request: Callable[[], T]) -> T:
-    """What the server answers before the deadline, its refusals as our errors."""
-    try:
-        return deadline.run(request)
-    except _FAILURES as error:
-        raise _meaning(what, error) from error
-
-
-def _meaning(what: str, error: Exception) -> StoreError:
-    if isinstance(error, boto.ClientError):
-        return _refusal(what, error)
-    for kinds, reason in _REASONS:
-        if isinstance(error, kinds):
-            return s3_errors.no_connection(what, _reason(error, reason))
-    if isinstance(error, _NO_CREDENTIALS):
-        return s3_errors.no_credentials(what, str(error))
-    return s3_errors.not_s3(what, str(error))
-
-
-def _refusal(what: str, error: boto.ClientError) -> StoreError:
-    details = error.response.get("Error", {})
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    code = details.get("Code") or str(status)
-    refused = s3_errors.refusal(what, code, status, details.get("Message", ""))
-    kind = {412: _ExistsError, 501: _NotImplementedError}.get(status)
-    return kind(refused.message, hint=refused.hint) if kind else refused
-
-
-def _reason(error: Exception, reason: str) -> str:
-    cause = getattr(error, "kwargs", {}).get("error")
-    return "name" if type(cause).__name__ == "NameResolutionError" else reason
-
-
-_REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
-    (boto.SSLError, "tls"),
-    ((boto.ConnectTimeoutError, boto.ReadTimeoutError), "timeout"),
-    ((boto.EndpointConnectionError, boto.ProxyConnectionError), "refused"),
-    ((boto.HTTPClientError, boto.IncompleteReadError, HTTPError), "cut"),
-)
-_NO_CREDENTIALS = (
-    boto.NoCredentialsError,
-    boto.PartialCredentialsError,
-    boto.CredentialRetrievalError,
-    boto.ProfileNotFound,
-    boto.SSOError,
-    boto.TokenRetrievalError,
-)

@@ -119,10 +119,14 @@ def at_home(home: Path, environment: Mapping[str, str] | None = None) -> Iterato
 
 
 def own_environment(home: Path, changes: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Where a run in `home` keeps its lock and its temporary files, and how long it waits for a subject."""
+    """Where a run in `home` keeps its lock, its keys and its temporary files, and how long it waits for a subject."""
     temporary = home / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
-    values = {"TMPDIR": str(temporary), "PRFPIPE_LOCK": str(temporary / "host.lock")}
+    values = {
+        "TMPDIR": str(temporary),
+        "PRFPIPE_LOCK": str(temporary / "host.lock"),
+        "PRFPIPE_KEY_FOLDER": str(home / "keys"),
+    }
     return {**values, "PRFPIPE_SUBJECT_TIMEOUT_SECONDS": TIMEOUT_SECONDS, **(changes or {})}
 
 

@@ -1,4 +1,8 @@
-"""A small valid bundle, built through the same doors as a real run's, and ways to seal it again."""
+"""A small valid bundle, built through the same doors as a real run's, and ways to sign and seal it again.
+
+`KEY` signs plan and statement unless another key is given; `TRUST` trusts it. `build` makes a folder, `resealed` and
+`rechained` take files and give files.
+"""
 
 import gzip
 from collections.abc import Callable, Iterator, Mapping
@@ -8,15 +12,21 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from prfpipe import figures, layout
 from prfpipe.artifacts.art01 import baseline_report
 from prfpipe.artifacts.art03 import comparison
 from prfpipe.artifacts.art04 import proof_notes
 from prfpipe.artifacts.art05 import tail_notes
-from prfpipe.attest import make_statement
+from prfpipe.attest import SealFacts, predicate_for, read_statement, statement_payload
+from prfpipe.attest.plan_seal import make_plan_seal, sealed_plan_files
+from prfpipe.attest.signing import SigningKey
+from prfpipe.attest.trust import Trust
 from prfpipe.bundle import RunFolder
 from prfpipe.digests import canonical_json, derive_seed, pretty_json, sha256_hex, sha256_tree
 from prfpipe.doctrine import Stage
+from prfpipe.errors import BundleError
 from prfpipe.events import events_bytes, events_for
 from prfpipe.models import (
     Arm,
@@ -28,6 +38,7 @@ from prfpipe.models import (
     ProofRecord,
     SampleSet,
     Schedule,
+    StoreGuarantees,
 )
 from prfpipe.plan import make_rule
 from prfpipe.runlog import RunLog, Step
@@ -38,6 +49,16 @@ from tests.support import records
 SPEEDUPS = {"incremental-1000": 7.4, "tenth-100": 6.1}
 ROUNDS = 12
 RUN_ID = "20261123T081500Z-lev-01-3f9c2a7b"
+STORE = StoreGuarantees(kind="directory", guarantees={}, level="unknown")
+
+
+def signing_key(number: int) -> SigningKey:
+    """A key that everybody knows: always the same for the same number."""
+    return SigningKey(Ed25519PrivateKey.from_private_bytes(number.to_bytes(32, "big")))
+
+
+KEY, OTHER_KEY = signing_key(1), signing_key(2)
+TRUST = Trust.in_keys(KEY.public)
 _START = datetime(2026, 11, 23, 8, 15, tzinfo=UTC)
 
 
@@ -157,8 +178,8 @@ def profile_files(variant: str) -> dict[str, bytes]:
     }
 
 
-def stages(parts: Parts) -> Mapping[Stage, Callable[[RunFolder], None]]:
-    """What each stage of a run leaves, in order."""
+def stages(parts: Parts, key: SigningKey = KEY) -> Mapping[Stage, Callable[[RunFolder], None]]:
+    """What each stage of a run leaves, in order; `key` signs the plan."""
     prove, verify = parts.proofs
 
     def baseline(folder: RunFolder) -> None:
@@ -172,7 +193,7 @@ def stages(parts: Parts) -> Mapping[Stage, Callable[[RunFolder], None]]:
         folder.write_all({layout.DIFFERENCE_FOLDED: b"a 1 2\n", layout.DIFFERENCE_SVG: records.flamegraph("diff")})
 
     return {
-        Stage.PLAN: lambda folder: folder.write_all(layout.plan_files(parts.plan)),
+        Stage.PLAN: lambda folder: folder.write_all(sealed_plan_files(parts.plan, key)),
         Stage.BASELINE: baseline,
         Stage.PROFILE: lambda folder: folder.write_all(profile_files("baseline")),
         Stage.PROVE: lambda folder: folder.write_all(layout.proof_files(prove)),
@@ -225,40 +246,78 @@ def page(run_id: str, word: str, claim: str, verdict: bytes) -> bytes:
     return f"<!doctype html>\n<html><head>\n{metas}\n</head><body></body></html>\n".encode()
 
 
-def build(parent: Path, parts: Parts) -> Path:
+@dataclass(frozen=True)
+class Place:
+    """What a statement says of its place in the chain of its lever and key, and of its store."""
+
+    sequence: int = 1
+    previous: str | None = None
+    store: StoreGuarantees = STORE
+
+
+def build(parent: Path, parts: Parts, *, key: SigningKey = KEY, place: Place = Place()) -> Path:
     """A sealed bundle in a new folder below `parent`."""
     with RunFolder.create(parent, parts.plan.run_id) as folder:
-        runlog = RunLog(folder, parts.plan.run_id, Clock())
-        for stage, perform in stages(parts).items():
-            runlog.started(stage)
-            perform(folder)
-            runlog.finished(stage)
-        verdict = layout.read_verdict(folder.contents())
-        folder.seal(make_statement(folder.files(), parts.plan, verdict, runlog.steps[-1].time))
-        runlog.close()
+        record(folder, parts, key)
+        folder.seal(statement(folder.contents(), key=key, place=place))
         return folder.path
 
 
-def resealed(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The same files under a fresh statement: what somebody does who changed one and knows the format."""
+def record(folder: RunFolder, parts: Parts, key: SigningKey = KEY) -> None:
+    """Everything that a run leaves before it is sealed."""
+    runlog = RunLog(folder, parts.plan.run_id, Clock())
+    for stage, perform in stages(parts, key).items():
+        runlog.started(stage)
+        perform(folder)
+        runlog.finished(stage)
+    runlog.close()
+
+
+def statement(files: Mapping[str, bytes], *, key: SigningKey = KEY, place: Place = Place(), **changes: Any) -> bytes:
+    """A signed statement over these files; `changes` replace fields of its predicate."""
     kept = {name: data for name, data in files.items() if name != layout.STATEMENT}
     digests = {name: _digest(data) for name, data in kept.items()}
-    the_plan, verdict = layout.read_plan(kept), layout.read_verdict(kept)
     time = kept[layout.RUNLOG].splitlines()[-1].split(b'"time":"')[1].split(b'"')[0].decode()
-    return {**kept, layout.STATEMENT: make_statement(digests, the_plan, verdict, time)}
+    facts = SealFacts(time, place.store, place.sequence, place.previous)
+    samples = {stage: _samples_in(kept, stage) for stage in layout.SAMPLES}
+    predicate = predicate_for(digests, layout.read_plan(kept), layout.read_verdict(kept), samples, facts)
+    return key.seal(statement_payload(digests, predicate.model_copy(update=changes)))
 
 
-def rechained(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The same files with a journal that claims them as they are now, and a fresh statement."""
+def _samples_in(files: Mapping[str, bytes], stage: Stage) -> SampleSet:
+    name = layout.SAMPLES[stage]
+    try:
+        return read_samples(files[name], name, stage)
+    except BundleError:
+        return SampleSet(schedules=(), invocations=())
+
+
+def resealed(files: Mapping[str, bytes], *, key: SigningKey = KEY, **changes: Any) -> dict[str, bytes]:
+    """The same files under a fresh statement in the same place: what somebody does who has a key and the format."""
+    place = Place()
+    if layout.STATEMENT in files:
+        told = read_statement(files[layout.STATEMENT]).predicate
+        place = Place(told.sequence, told.previous, told.store)
+    return {**files, layout.STATEMENT: statement(files, key=key, place=place, **changes)}
+
+
+def rechained(files: Mapping[str, bytes], *, key: SigningKey = KEY) -> dict[str, bytes]:
+    """The same files with the plan signed anew, a journal that claims them as they are now, and a fresh statement."""
     the_plan = layout.read_plan(files)
+    signed = {**files, layout.PLAN_SEAL: plan_seal(files, key)}
     previous, lines = sha256_hex(the_plan.run_id.encode()), []
     for line in files[layout.RUNLOG].splitlines():
         step = Step.model_validate_json(line)
-        claimed = {name: _digest(files[name]) for name in step.files if name in files}
+        claimed = {name: _digest(signed[name]) for name in step.files if name in signed}
         step = step.model_copy(update={"previous": previous, "files": claimed})
         lines.append(canonical_json(step.model_dump(mode="json")))
         previous = sha256_hex(lines[-1])
-    return resealed({**files, layout.RUNLOG: b"\n".join(lines) + b"\n"})
+    return resealed({**signed, layout.RUNLOG: b"\n".join(lines) + b"\n"}, key=key)
+
+
+def plan_seal(files: Mapping[str, bytes], key: SigningKey = KEY) -> bytes:
+    """The seal of the plan that is there, whatever its spelling."""
+    return make_plan_seal(layout.read_plan(files), files[layout.PLAN], key)
 
 
 def _digest(data: bytes) -> FileDigest:

@@ -352,4 +352,6 @@ def test_an_audit_imports_neither_what_measures_nor_what_talks_to_a_network(bund
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert done.returncode == 0
     assert "pydantic" in imported
-    assert not imported & {"prefect", "boto3", "matplotlib", "memray", "coverage", "prfpipe.measure", "prfpipe.loop"}
+    # securesystemslib asks for boto3 and is told that there is none (attest/library.py): the name alone is listed.
+    assert not imported & {"prefect", "boto3.session", "botocore.session", "matplotlib", "memray", "coverage"}
+    assert not imported & {"prfpipe.measure", "prfpipe.loop", "prfpipe.store.s3"}

@@ -2,7 +2,7 @@
 
 from prfpipe.audit import audit_files
 from prfpipe.audit.checks import CHECKS
-from prfpipe.cli.audit import text
+from prfpipe.cli.audit_text import text
 
 
 def test_checks_that_were_not_reached_are_one_line_and_stay_in_the_report() -> None:

@@ -17,11 +17,23 @@ def test_without_variables_there_are_defaults() -> None:
 
 
 @pytest.mark.parametrize(
+    ("base", "folder"),
+    [("/etc/me", "/etc/me/prfpipe/keys"), ("", "~/.config/prfpipe/keys"), ("relative", "~/.config/prfpipe/keys")],
+)
+def test_keys_are_of_the_user_and_not_of_the_project(monkeypatch: pytest.MonkeyPatch, base: str, folder: str) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", base)
+    assert load_settings().key_folder == Path(folder)
+    assert load_settings().chains == Path(".prfpipe/chains")
+
+
+@pytest.mark.parametrize(
     ("name", "text", "value"),
     [
         ("store", "s3://bucket/team?endpoint=http://127.0.0.1:9000", "s3://bucket/team?endpoint=http://127.0.0.1:9000"),
         ("runs", "/tmp/runs", Path("/tmp/runs")),
         ("levers", "elsewhere", Path("elsewhere")),
+        ("key_folder", "/tmp/keys", Path("/tmp/keys")),
+        ("chains", "/tmp/chains", Path("/tmp/chains")),
         ("lock", "/tmp/a.lock", Path("/tmp/a.lock")),
         ("subject_timeout_seconds", "2.5", 2.5),
         ("noise_limit_percent", "12", 12.0),

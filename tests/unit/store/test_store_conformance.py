@@ -220,3 +220,55 @@ def test_an_unsafe_key_never_reaches_the_store(store: Store, tmp_path: Path, key
     ):
         with pytest.raises(InputError):
             use()
+
+
+# ---- listing from the middle, folders, leftovers ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        ("", ["a-b/x", "a/1/x", "a/2/x", "a/2/y", "a/3/x", "a0"]),
+        ("a/2", ["a/2/x", "a/2/y", "a/3/x", "a0"]),
+        ("a/2/x", ["a/2/y", "a/3/x", "a0"]),
+        ("a/2z", ["a/3/x", "a0"]),
+        ("a/2/y", ["a/3/x", "a0"]),
+        ("zz", []),
+    ],
+)
+@pytest.mark.parametrize("page", [2, 1000])
+def test_a_listing_starts_after_any_text(store: Store, after: str, expected: list[str], page: int) -> None:
+    for key in ("a-b/x", "a/1/x", "a/2/x", "a/2/y", "a/3/x", "a0"):
+        put(store, key, b"x")
+    assert [info.key for info in store.list(after=after, page=page)] == expected
+    inside = [key for key in expected if key.startswith("a/")]
+    assert [info.key for info in store.list("a", after=after, page=page)] == inside
+
+
+def test_folders_are_named_once_and_in_order(kept: Kept) -> None:
+    assert list(kept.store.folders("evidence")) == []
+    for key in ("b/x", "a/deep/er/x", "a/deep/y", "a/a/x", "a/file", "B/x"):
+        put(kept.store, key, b"x")
+    kept.plant("a/.hidden/x", b"foreign")
+    assert list(kept.store.folders()) == ["B", "a", "b"]
+    assert list(kept.store.folders("a")) == ["a", "deep"]
+
+
+def test_verifying_reads_and_keeps_nothing(kept: Kept) -> None:
+    put(kept.store, "object", b"data")
+    kept.store.verify("object", sha256_hex(b"data"), 4)
+    for sha256, size in ((OTHER, 4), (sha256_hex(b"data"), 5), (sha256_hex(b"data"), 3)):
+        with pytest.raises(IntegrityError):
+            kept.store.verify("object", sha256, size)
+    with pytest.raises(NotFoundError):
+        kept.store.verify("nothing", OTHER, 5)
+
+
+def test_a_store_at_rest_has_nothing_unfinished(store: Store) -> None:
+    put(store, "folder/object", b"data")
+    assert list(store.unfinished()) == []
+    assert list(store.unfinished("nowhere")) == []
+
+
+def test_every_store_tells_its_traits(store: Store) -> None:
+    assert set(store.traits("probe/v1/here")) == {"clock", "versioning", "object-lock"}

@@ -1,8 +1,10 @@
 """What can go wrong in a folder."""
 
 import errno
+import fcntl
 import os
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from prfpipe.digests import sha256_hex
 from prfpipe.errors import AlreadyExistsError, IntegrityError, StoreError
 from prfpipe.store import Store, open_store
+from prfpipe.store.base import Unfinished
 
 DATA = b"data" * 1000
 
@@ -208,3 +211,34 @@ def test_of_racing_writers_exactly_one_wins(root: Path) -> None:
     assert len(refusals) == 7
     assert (root / "race" / "object").read_bytes() == wins[0]
     assert files(root) == ["race/object"]
+
+
+def test_a_writer_that_died_leaves_a_leftover_that_can_be_discarded(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    store.put("a/b/object", b"data", sha256_hex(b"data"))
+    dead = tmp_path / "a" / "b" / ".incoming-0123456789abcdef"
+    dead.write_bytes(b"half")
+    [left] = store.unfinished("a")
+    assert (left.name, left.size) == ("a/b/.incoming-0123456789abcdef", 4)
+    store.discard(left)
+    store.discard(left)
+    assert not dead.exists()
+    assert [info.key for info in store.list()] == ["a/b/object"]
+
+
+def test_what_a_living_writer_writes_is_no_leftover(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    (tmp_path / "a").mkdir()
+    living = tmp_path / "a" / ".incoming-0123456789abcdef"
+    with living.open("wb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        assert list(store.unfinished()) == []
+        store.discard(Unfinished("a/.incoming-0123456789abcdef", "x", 0, datetime.now(UTC)))
+        assert living.exists()
+
+
+def test_discarding_removes_nothing_else(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    store.put("a/object", b"data", sha256_hex(b"data"))
+    store.discard(Unfinished("a/object", "x", 0, datetime.now(UTC)))
+    assert store.exists("a/object")

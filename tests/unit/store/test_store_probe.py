@@ -1,17 +1,20 @@
 """The probe finds out what a store guarantees, and leaves nothing behind."""
 
+import socket
+
 import pytest
 
 from prfpipe.errors import StoreUnavailableError
 from prfpipe.store import Store
 from prfpipe.store.deadline import Limits
 from prfpipe.store.location import S3Location
-from prfpipe.store.probe import ProbeReport, probe
+from prfpipe.store.probe import ProbeReport, guarantees, probe
 from prfpipe.store.s3 import S3Store
 from tests import store_servers as s3
 from tests.store_servers import FaultyS3
 
 FOR_EVER = 1000
+WORDS = {True: "held", False: "not-held", None: "unknown"}
 
 
 def results(report: ProbeReport) -> dict[str, bool | None]:
@@ -39,7 +42,11 @@ def test_a_server_that_honours_conditions_and_checksums_is_recognized(faulty: Fa
         "conditional-create": True,
         "overwrite-refused": False,
         "wrong-checksum-refused": True,
-        "clock": results(probe(connect(faulty)))["clock"],
+        "paged-listing": True,
+        "racing-writers": True,
+        "clock": True,
+        "versioning": None,
+        "object-lock": False,
     }
 
 
@@ -74,10 +81,61 @@ def test_a_guarantee_that_cannot_be_found_out_is_neither_given_nor_denied(faulty
     assert faulty.objects == {}
 
 
-def test_a_wrong_clock_is_found_out(faulty: FaultyS3) -> None:
-    finding = {finding.name: finding for finding in probe(connect(faulty)).findings}["clock"]
-    assert finding.result is False, "this server's listing always has the same date"
-    assert "differs" in finding.detail
+def test_racing_writers_that_are_all_let_in_are_found_out(faulty: FaultyS3) -> None:
+    faulty.fail("PUT", s3.ignore_condition, times=FOR_EVER)
+    [race] = [finding for finding in probe(connect(faulty)).findings if finding.name == "racing-writers"]
+    assert race.result is False
+    assert "8 of 8" in race.detail
+
+
+def test_a_listing_that_repeats_its_pages_is_not_usable(faulty: FaultyS3) -> None:
+    faulty.fail("LIST", lambda _: False)
+    faulty.fail("LIST", s3.looping_page, times=FOR_EVER)
+    report = probe(connect(faulty))
+    assert not results(report)["paged-listing"]
+    assert not report.usable
+
+
+def test_nothing_new_is_tried_when_the_time_is_up(store: Store) -> None:
+    report = probe(store, seconds=-1)
+    assert set(results(report).values()) == {None}
+    assert not report.usable
+    assert report.guarantees.level == "unknown"
+    assert list(store.list()) == []
+
+
+# ---- the level that a statement records -------------------------------------------------------------------
+
+
+def test_the_level_is_what_was_really_seen(store: Store) -> None:
+    seen = guarantees(store)
+    assert seen.kind == store.kind
+    assert seen.level == {"directory": "write-once-enforced", "s3": "verified-by-digest"}[store.kind]
+    assert seen.guarantees == {name: WORDS[result] for name, result in results(probe(store)).items()}
+
+
+def test_a_bucket_that_honours_conditions_enforces_write_once(faulty: FaultyS3) -> None:
+    assert guarantees(connect(faulty)).level == "write-once-enforced"
+
+
+def test_a_store_that_forgets_is_unreliable(faulty: FaultyS3) -> None:
+    faulty.fail("GET", lambda _: False, times=2)
+    faulty.fail("GET", s3.answer(404, "NoSuchKey"), times=FOR_EVER)
+    assert guarantees(connect(faulty)).level == "unreliable"
+
+
+def test_a_store_that_cannot_be_reached_is_unknown_and_no_error(credentials: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    url = f"s3://bucket?endpoint=http://127.0.0.1:{port}"
+    seen = guarantees(S3Store(S3Location.parse(url), Limits(pauses=(0.01,))))
+    assert (seen.kind, seen.level, seen.guarantees) == ("s3", "unknown", {})
+
+
+def test_a_store_that_hangs_is_left_alone_after_its_time(faulty: FaultyS3) -> None:
+    faulty.fail("PUT", s3.drip(b"H"), times=FOR_EVER)
+    seen = guarantees(S3Store(S3Location.parse(faulty.url)), seconds=0.3)
+    assert (seen.level, seen.guarantees) == ("unknown", {})
 
 
 def test_a_store_that_does_not_answer_is_an_error_not_a_report(faulty: FaultyS3) -> None:

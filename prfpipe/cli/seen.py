@@ -1,0 +1,38 @@
+"""What an auditor saw last of each chain: the one thing that shows when an archive is set back to an older state."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from prfpipe.audit.chains import Head
+from prfpipe.disk import disk_errors
+from prfpipe.layout import decode, encode
+from prfpipe.models import Record
+
+
+class Seen(Record):
+    """The file: the ends of chains, by lever and key."""
+
+    format: Literal["prfpipe/seen/v1"] = "prfpipe/seen/v1"
+    heads: tuple[Head, ...] = ()
+
+
+def seen_heads(name: str) -> tuple[Head, ...]:
+    """What was seen last; nothing if the file does not exist yet. Raises `BundleError`."""
+    path = Path(name)
+    with disk_errors(name):
+        return decode(Seen, path.read_bytes(), name).heads if path.exists() else ()
+
+
+def remember(name: str, heads: Iterable[Head]) -> None:
+    """Put these ends in the place of those of the same chains, in one step. Raises `BundleError`."""
+    kept = {(head.lever, head.keyid): head for head in (*seen_heads(name), *heads)}
+    path = Path(name)
+    with disk_errors(name):
+        fresh = path.with_name(f"{path.name}.new")
+        with fresh.open("wb") as stream:
+            stream.write(encode(Seen(heads=tuple(kept[chain] for chain in sorted(kept)))))
+            stream.flush()
+            os.fsync(stream.fileno())
+        fresh.replace(path)

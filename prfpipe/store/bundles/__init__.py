@@ -1,0 +1,1 @@
+"""Bundles in a store; `prfpipe.store.evidence` is the door."""
