@@ -14,9 +14,9 @@ import statistics
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
-from datetime import UTC, datetime, timedelta
 
 from prfpipe import figures, layout, stats
 from prfpipe.doctrine import Stage
@@ -170,10 +170,10 @@ def simulate() -> Iterator[tuple[str, Planted, list[Found]]]:
 
 _WORDS = (
     f"`make nights` wrote this page: {HISTORIES} histories of {NIGHTS} nights for each lever and planted change, which "
-    f"comes in night {PLANTED}. A night is {INVOCATIONS} invocations drawn from recorded ones ({{runs}}), times a factor "
-    f"with sd {BETWEEN:.0%}, estimated like a real night. Change of level: Apache Otava, window {WINDOW}, "
+    f"comes in night {PLANTED}. A night is {INVOCATIONS} invocations drawn from recorded ones ({{runs}}), times a "
+    f"factor with sd {BETWEEN:.0%}, estimated like a real night. Change of level: Apache Otava, window {WINDOW}, "
     f"p < {MAX_P_VALUE:g}, at least {MIN_CHANGE:.0%}, {SETTLED} runs at the new level. Interval: the retention's upper "
-    f"bound has lost more than {TOLERANCE_PERCENT:g} %. Found within {PATIENCE} nights; nights are the median until then. "
+    f"bound has lost more than {TOLERANCE_PERCENT:g} %. Found within {PATIENCE} nights; nights: the median until then. "
     "Alarms at any other time are false."
 )
 

@@ -8,6 +8,7 @@ docs/nightly.md has how soon planted changes are found with these parameters, an
 """
 
 from collections.abc import Sequence
+from statistics import median
 
 from prfpipe.errors import InputError
 from prfpipe.models import ChangePoint, HistoryPoint
@@ -16,34 +17,44 @@ WINDOW = 50
 MAX_P_VALUE = 0.0001
 MIN_CHANGE = 0.02
 SETTLED = 3
-"""Runs at the new level before it counts as one: a single bad night is no change of level."""
+"""Runs that a new level must have lasted for."""
 _FEWEST = 4
 _SAME_PLACE = 3
 
 
 def change_points(points: Sequence[HistoryPoint]) -> tuple[ChangePoint, ...]:
-    """The changes of level in a series, oldest first, the last of them with `SETTLED` runs behind it at least.
+    """The changes of level in a series, oldest first.
+
+    Levels are medians of the stretches between changes. A change counts if they differ by `MIN_CHANGE` and the new
+    one has lasted for `SETTLED` runs: what one bad night does to a mean is no change of level.
 
     Raises:
         InputError: Apache Otava is not installed.
     """
-    found = levels([point.speedup.estimate for point in points])
-    return tuple(
-        ChangePoint(
-            run_id=points[index].run_id,
-            index=index,
-            before=before,
-            after=after,
-            change_percent=100 * (after / before - 1),
-            p_value=p_value,
-        )
-        for index, before, after, p_value in found
-        if index <= len(points) - SETTLED
+    ratios = [point.speedup.estimate for point in points]
+    found = _candidates(ratios)
+    ends = [0, *(index for index, _ in found), len(ratios)]
+    changes = []
+    for (index, p_value), first, end in zip(found, ends, ends[2:], strict=False):
+        before, after = median(ratios[first:index]), median(ratios[index:end])
+        if end - index >= SETTLED and abs(after / before - 1) >= MIN_CHANGE:
+            changes.append(_change(points[index].run_id, index, before, after, p_value))
+    return tuple(changes)
+
+
+def _change(run_id: str, index: int, before: float, after: float, p_value: float) -> ChangePoint:
+    return ChangePoint(
+        run_id=run_id,
+        index=index,
+        before=before,
+        after=after,
+        change_percent=100 * (after / before - 1),
+        p_value=p_value,
     )
 
 
-def levels(ratios: Sequence[float]) -> list[tuple[int, float, float, float]]:
-    """Index, mean before, mean after and p-value of each change of level. Raises `InputError`; see `change_points`."""
+def _candidates(ratios: Sequence[float]) -> list[tuple[int, float]]:
+    """Where Otava sees a change, and its p-value. Raises `InputError`; see `change_points`."""
     if len(ratios) < _FEWEST:
         return []
     try:
@@ -54,10 +65,7 @@ def levels(ratios: Sequence[float]) -> list[tuple[int, float, float, float]]:
             hint="pip install 'prfpipe[nightly]'",
         ) from error
     found, _ = compute_change_points(list(ratios), window_len=WINDOW, max_pvalue=MAX_P_VALUE, min_magnitude=MIN_CHANGE)
-    return [
-        (int(item.index), float(item.stats.mean_1), float(item.stats.mean_2), float(item.stats.pvalue))
-        for item in found
-    ]
+    return [(int(item.index), float(item.stats.pvalue)) for item in found]
 
 
 def new_losses(points: Sequence[HistoryPoint]) -> tuple[ChangePoint, ...]:

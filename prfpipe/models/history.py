@@ -29,7 +29,7 @@ class HistoryPoint(Record):
 class ChangePoint(Record):
     """Where the level of a series changes: `run_id` is the first run at the new level.
 
-    `before` and `after` are mean speed-ups of the stretches on both sides; `change_percent` is negative where gain
+    `before` and `after` are median speed-ups of the stretches on both sides; `change_percent` is negative where gain
     was lost; `p_value` is that of the t-test between the stretches.
     """
 

@@ -89,7 +89,13 @@ def _name_changes(files: Files, name: str) -> Iterator[Mutation]:
     rest = {other: data for other, data in files.items() if other != name}
     yield Mutation("missing", name, rest)
     folder, _, last = name.rpartition("/")
-    for new in (name + ".bak", f"moved/{last}", name.upper(), name + ".partial", f"{folder}/{folder}/{last}".strip("/")):
+    for new in (
+        name + ".bak",
+        f"moved/{last}",
+        name.upper(),
+        name + ".partial",
+        f"{folder}/{folder}/{last}".strip("/"),
+    ):
         if new not in files:
             yield Mutation("renamed", name, {**rest, new: files[name]})
             yield Mutation("a copy added", name, {**files, new: files[name]})
@@ -165,8 +171,9 @@ def _signatures(envelope: dict[str, Any], signature: dict[str, Any]) -> Iterator
         yield family, canonical_json({**envelope, "signatures": changed})
     for place in range(len(raw)):
         changed_raw = base64.b64encode(flipped(raw, place, place % 8)).decode()
-        yield "a bit of the signature flipped", canonical_json(
-            {**envelope, "signatures": [{**signature, "sig": changed_raw}]}
+        yield (
+            "a bit of the signature flipped",
+            canonical_json({**envelope, "signatures": [{**signature, "sig": changed_raw}]}),
         )
 
 

@@ -99,7 +99,12 @@ def test_two_bundles_mixed_in_any_halves_are_refused(pair: tuple[Files, Files]) 
 
 @pytest.mark.parametrize(
     "data",
-    [b"\x80\x04\x95cos\nsystem\n", b"!!python/object/apply:os.system ['true']", b'{"a":' * 5000, b"\x1f\x8b" + bytes(9)],
+    [
+        b"\x80\x04\x95cos\nsystem\n",
+        b"!!python/object/apply:os.system ['true']",
+        b'{"a":' * 5000,
+        b"\x1f\x8b" + bytes(9),
+    ],
     ids=["pickle", "yaml-tag", "deep", "gzip"],
 )
 def test_what_would_be_dangerous_to_parse_is_refused_unparsed(sealed: Files, data: bytes) -> None:

@@ -66,9 +66,7 @@ def enumerate_points(folder: Path, hows: Sequence[How], *, every: int = 1, first
 
 def _outcomes(folder: Path, hows: Sequence[How], every: int, first: int) -> Iterator[Outcome]:
     labels = _dry_run(folder / "dry")
-    tries = [
-        (at, how, label) for how in hows for at, label in enumerate(labels, 1) if how.fits(label)
-    ]
+    tries = [(at, how, label) for how in hows for at, label in enumerate(labels, 1) if how.fits(label)]
     for at, how, label in tries[first::every]:
         home = folder / "try"
         try:
@@ -179,7 +177,9 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
     options = parser.parse_args()
-    for outcome in _outcomes(options.folder.resolve(), [How[name] for name in options.how], options.every, options.first):
+    for outcome in _outcomes(
+        options.folder.resolve(), [How[name] for name in options.how], options.every, options.first
+    ):
         sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
 
 

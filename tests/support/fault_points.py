@@ -81,7 +81,9 @@ class Crossings:
             path = _path_of(name, arguments, options)
             if path is None or not Path(path).is_relative_to(self.root) or (name == "mkdir" and Path(path).is_dir()):
                 return real(*arguments, **options)
-            half = (lambda: real(arguments[0], bytes(arguments[1])[: len(arguments[1]) // 2])) if name == "write" else None
+            half = (
+                (lambda: real(arguments[0], bytes(arguments[1])[: len(arguments[1]) // 2])) if name == "write" else None
+            )
             undo = _undo_of(name, path)
             if name == "write":
                 self.unsynced.setdefault(path, os.fstat(arguments[0]).st_size)

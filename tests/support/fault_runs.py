@@ -121,4 +121,3 @@ def kept_lines(folder: Path) -> set[bytes]:
 def tree_of(folder: Path) -> dict[str, bytes]:
     """Every file below a folder, also what no bundle may hold."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
