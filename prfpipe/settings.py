@@ -22,6 +22,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PRFPIPE_", frozen=True)
 
     store: str = Field("./evidence", description="Evidence store: a folder or s3://bucket/prefix?endpoint=URL")
+    stores: dict[str, str] = Field(
+        default_factory=dict, description="More stores by name, for runs that are started from a form: a JSON object"
+    )
     runs: Path = Field(Path(".prfpipe/runs"), description="Where runs are kept while they are made")
     # Not `keys`: an object that has `keys` is taken for a mapping, by dict() and so by Prefect.
     key_folder: Path = Field(

@@ -94,6 +94,11 @@ def _evaluate(commands: "_Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("--resume", metavar="RUN_ID", help="go on with a run that was interrupted")
     parser.add_argument("--accept-noise", action="store_true", help="measure on a noisy host; the plan records it")
     parser.add_argument("--seed", type=int, help="seed of all schedules and operations (default: a fresh one)")
+    parser.add_argument(
+        "--reprofiles",
+        metavar="RUN_ID",
+        help="the adopted run whose gain is looked at again; `prfpipe history` says what is left",
+    )
     _store(parser)
     _json(parser)
 

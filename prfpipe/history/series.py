@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from itertools import pairwise
 
 from prfpipe import layout
 from prfpipe.attest import read_statement
@@ -77,9 +78,11 @@ def read_point(store: Store, ref: BundleRef) -> tuple[str, HistoryPoint]:
 
 
 def replayed_by(plan: Plan) -> str | None:
-    """The run that a run measured again: `prfpipe replay RUN_ID` stands in its plan as what reproduces it."""
+    """The run that a run measured again: its plan's command says `replay RUN_ID`, or `--reprofiles RUN_ID`."""
     words = plan.provenance.command
-    return next((word for word in words[2:] if _RUN_ID.fullmatch(word)), None) if words[1:2] == ("replay",) else None
+    marked = [after for word, after in pairwise(words) if word == "--reprofiles"]
+    named = [*marked, *(words[2:] if words[1:2] == ("replay",) else ())]
+    return next((word for word in named if _RUN_ID.fullmatch(word)), None)
 
 
 def _history(
