@@ -7,7 +7,7 @@ LEVER ?= LEV-01
 EFFORT ?= quick
 
 .DEFAULT_GOAL := help
-.PHONY: help setup evaluate levers test lint format calibrate nights lock clean
+.PHONY: help setup evaluate levers test lint format golden calibrate nights lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ lint: setup ## style, formatting, types and import rules
 format: setup ## put files into the project's format, sort imports
 	$(BIN)/ruff check --select I --fix .
 	$(BIN)/ruff format .
+
+golden: setup ## make the golden bundles of tests/golden again, after a change of wording or format
+	$(BIN)/python -m tests.golden.bundles.make
 
 calibrate: setup ## compare with other benchmark tools (about 75 minutes; can be resumed)
 	$(BIN)/python calibration/calibrate.py

@@ -13,7 +13,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import State
 from prefect.states import Completed, Failed
 
+from flows.exclusive import turn_on
+from flows.names import run_name
 from flows.telling import emit, run_log, tell_failures_in_our_words
+from prfpipe import host
 from prfpipe.gates.events import events_for
 from prfpipe.gates.history import past_runs
 from prfpipe.gates.measurement import GateOptions
@@ -28,7 +31,7 @@ GateChoice = Literal["PRF-01", "PRF-02", "PRF-03", "PRF-04", "all"]
 tell_failures_in_our_words()
 
 
-@flow(name="performance-gates", flow_run_name="{gate}-{profile}", persist_result=False)
+@flow(name="performance-gates", flow_run_name=run_name("{gate} {profile}"), persist_result=False)
 def performance_gates(
     gate: GateChoice = "all",
     profile: DeploymentProfile = DeploymentProfile.DEV_LOCAL,
@@ -45,7 +48,8 @@ def performance_gates(
     # All are loaded before the first is measured: a wrong budget is told now, not after minutes.
     gates = [find_gate(name, settings.gates) for name in (GATE_IDS if gate == "all" else [gate])]
     words = ("prfpipe", "gate", gate, "--profile", profile.value, "--effort", effort.value)
-    ended = [measure(found, profile, GateOptions(effort, words=words), settings) for found in gates]
+    with turn_on(host.name()):
+        ended = [measure(found, profile, GateOptions(effort, words=words), settings) for found in gates]
     publish(ended, settings)
     message = "; ".join(headline(item) for item in ended)
     if exit_code(ended) in {0, 1, 3}:

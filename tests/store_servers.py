@@ -6,7 +6,7 @@ import sysconfig
 import threading
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -21,13 +21,24 @@ BUCKET = "bucket"
 START_SECONDS = 60
 
 
+# The short cache lets tests change objects behind the server's back.
+_SERVE = (
+    "serve",
+    "s3",
+    "--auth-key",
+    f"{ACCESS_KEY},{SECRET_KEY}",
+    "--addr",
+    "127.0.0.1:0",
+    "--dir-cache-time",
+    "20ms",
+)
+
+
 @contextmanager
-def rclone_s3(folder: Path) -> Iterator[str]:
+def rclone_s3(folder: Path, words: Sequence[str] = _SERVE) -> Iterator[str]:
     """Serve the folders in `folder` as buckets and yield the endpoint. The server ends with the context."""
     binary = Path(sysconfig.get_path("scripts")) / "rclone"
-    # The short cache lets tests change objects behind the server's back.
-    options = ["--addr", "127.0.0.1:0", "--config", "/dev/null", "--dir-cache-time", "20ms"]
-    command = [str(binary), "serve", "s3", "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", *options, str(folder)]
+    command = [str(binary), *words, "--config", "/dev/null", str(folder)]
     log = folder / "server.log"
     with log.open("wb") as stderr:
         server = subprocess.Popen(command, env={"HOME": str(folder)}, stderr=stderr)

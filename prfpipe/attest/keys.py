@@ -156,7 +156,7 @@ class Keys:
         if key is None or key.keyid != keyid:
             raise SigningKeyError(
                 f"the key {keyid} is not in {self.path}",
-                hint=f"Put {name} back there from a copy, or evaluate again with the present key.",
+                hint=f"Put its file back from a copy, as {name} there, or evaluate again with the present key.",
             )
         return key
 

@@ -16,7 +16,7 @@ from prfpipe.store.cleaning import Cleaned, Leftover, find_leftovers, try_to_rem
 from prfpipe.store.probe import probe
 
 _WORDS = {True: "yes", False: "no", None: "not known"}
-_LEVELS = {
+LEVELS = {
     "locked": "what is written cannot be removed before its retention ends",
     "write-once-enforced": "of several writers that ask for it, one creates an object",
     "verified-by-digest": "the store returns what was put; only our own sha256 notices a change",
@@ -44,7 +44,7 @@ def _probe(arguments: argparse.Namespace) -> int:
             for finding in report.findings
         ]
         print_text(text_table(["guarantee", "holds", "", "detail"], rows, text_columns=4))
-        print_text(f"\n{level}: {_LEVELS[level]}")
+        print_text(f"\n{level}: {LEVELS[level]}")
     return 0 if report.usable else 1
 
 

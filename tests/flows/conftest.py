@@ -68,17 +68,17 @@ def levers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def evaluated(flow: ModuleType, levers: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
     """The template lever, evaluated by the flow; its store gives no answer twice, then works."""
     home, puts = tmp_path_factory.mktemp("evaluated"), 0
-    put_bundle = closing.put_bundle
+    archive_sealed = closing.archive_sealed
 
     def flaky(*arguments: Any) -> str:
         nonlocal puts
         puts += 1
         if puts <= 2:
             raise StoreUnavailableError("the store does not answer", hint="Try again.")
-        return put_bundle(*arguments)
+        return archive_sealed(*arguments)
 
     with worker(home, levers) as patch:
-        patch.setattr(closing, "put_bundle", flaky)
+        patch.setattr(closing, "archive_sealed", flaky)
         state = flow.evaluate_lever(lever=LEVER, accept_noise=True, return_state=True)
     assert state.is_completed(), state.message
     return Evaluated(str(state.state_details.flow_run_id), state.result(), home, puts)

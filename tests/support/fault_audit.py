@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
+from prfpipe.attest.trust import Trust
 from prfpipe.audit import AuditReport, audit_files
+from tests.support.bundles import TRUST
 
 
-def audited(files: Mapping[str, bytes]) -> AuditReport:
-    """The audit of a bundle given as its files."""
-    return audit_files(files)
+def audited(files: Mapping[str, bytes], trust: Trust = TRUST) -> AuditReport:
+    """The audit of a bundle given as its files, by somebody who trusts the key of the tests' own bundles."""
+    return audit_files(files, trust)
 
 
 def refusals(report: AuditReport) -> list[str]:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from prfpipe.errors import PrfpipeError
 from prfpipe.layout import STATEMENT
-from tests.support.fault_audit import audited
+from tests.support.fault_audit import audited, refusals
 from tests.support.fault_points import Crossings, How
 from tests.support.fault_runs import Home, go_on, kept_lines, tree_of
 
@@ -47,9 +47,20 @@ class _End:
     promised: frozenset[bytes]
 
 
-def enumerate_points(folder: Path, hows: Sequence[How], *, every: int = 1, first: int = 0) -> list[Outcome]:
-    """Every point times every way to fail, or each `every`-th of them from `first` on, in a process of its own."""
-    words = ("--every", str(every), "--first", str(first), *(word for how in hows for word in ("--how", how.name)))
+def enumerate_points(
+    folder: Path, hows: Sequence[How], *, only: Sequence[str] = (), every: int = 1
+) -> list[Outcome]:
+    """Every point times every way to fail, in a process of its own.
+
+    Args:
+        folder: where to run.
+        hows: what happens at a point.
+        only: points whose label holds one of these words; none means all.
+        every: only each `every`-th of them.
+    """
+    words = ["--every", str(every)]
+    words += [word for how in hows for word in ("--how", how.name)]
+    words += [word for part in only for word in ("--only", part)]
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.fault_kill", str(folder), *words],
         cwd=ROOT,
@@ -64,10 +75,11 @@ def enumerate_points(folder: Path, hows: Sequence[How], *, every: int = 1, first
     return [Outcome(**{**row, "how": How(row["how"])}) for row in rows]
 
 
-def _outcomes(folder: Path, hows: Sequence[How], every: int, first: int) -> Iterator[Outcome]:
+def _outcomes(folder: Path, hows: Sequence[How], only: Sequence[str], every: int) -> Iterator[Outcome]:
     labels = _dry_run(folder / "dry")
-    tries = [(at, how, label) for how in hows for at, label in enumerate(labels, 1) if how.fits(label)]
-    for at, how, label in tries[first::every]:
+    wanted = [(at, label) for at, label in enumerate(labels, 1) if not only or any(word in label for word in only)]
+    tries = [(at, how, label) for how in hows for at, label in wanted if how.fits(label)]
+    for at, how, label in tries[::every]:
         home = folder / "try"
         try:
             problem, lost = _attempt(home, at, how)
@@ -117,7 +129,7 @@ def _commit_problems(root: Path) -> Iterator[str]:
     """A bundle that has its statement in the store is whole, whatever happened."""
     for statement in (root / "evidence").rglob(STATEMENT):
         files = {name: data for name, data in tree_of(statement.parent).items() if not _is_temporary(name)}
-        if not audited(files).accepted:
+        if not audited(files, Home(root).trust()).accepted:
             yield "committed and not whole"
 
 
@@ -131,8 +143,8 @@ def _last_problems(root: Path, lost: int) -> Iterator[str]:
     stored, local = tree_of(committed[0].parent), tree_of(root / "runs" / committed[0].parent.name)
     if stored != local:
         yield f"the store has other files: {sorted(stored.keys() ^ local.keys())[:3]}"
-    if not (report := audited(stored)).accepted:
-        yield f"refused: {[check.id for check in report.checks if check.result == 'fails']}"
+    if not (report := audited(stored, Home(root).trust())).accepted:
+        yield f"refused: {refusals(report)}"
 
 
 def _is_temporary(name: str) -> bool:
@@ -175,11 +187,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--how", action="append", choices=How.__members__, required=True)
     parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--only", action="append", default=[])
     options = parser.parse_args()
-    for outcome in _outcomes(
-        options.folder.resolve(), [How[name] for name in options.how], options.every, options.first
-    ):
+    for outcome in _outcomes(options.folder.resolve(), [How[name] for name in options.how], options.only, options.every):
         sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
 
 

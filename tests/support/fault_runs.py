@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from prfpipe import layout
+from prfpipe.attest.keys import Keys
+from prfpipe.attest.trust import Trust
 from prfpipe.digests import sha256_hex
 from prfpipe.doctrine import Stage
 from prfpipe.lever import Lever
@@ -55,8 +57,16 @@ class Home:
 
     @property
     def settings(self) -> Settings:
-        own = {name: self.root / name for name in ("runs", "keys", "chains", "lock")}
+        own = {"runs": self.runs, "chains": self.root / "chains", "key_folder": self.keys, "lock": self.root / "lock"}
         return Settings(**own, store=str(self.store))
+
+    @property
+    def keys(self) -> Path:
+        return self.root / "keys"
+
+    def trust(self) -> Trust:
+        """Trust in the key that was made for the run."""
+        return Trust.in_keys(*Keys(self.keys).public_keys().own.values())
 
     def planned(self) -> list[str]:
         """Run ids whose plan was frozen, so that they can be resumed."""

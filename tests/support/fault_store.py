@@ -98,8 +98,8 @@ class FaultyStore:
 
     def put(self, key: str, data: bytes | Path, sha256: str) -> None:
         fault = self._next("put", key)
-        content = data if isinstance(data, bytes) else data.read_bytes()
-        if planted := _planted(fault, content):
+        if fault in _PLANTING:
+            planted = _planted(fault, data if isinstance(data, bytes) else data.read_bytes())
             self.inner.put(key, planted, sha256_hex(planted))
         if fault is Fault.PARTIAL:
             raise _unavailable(key, "the connection broke")
@@ -169,13 +169,14 @@ class FaultyStore:
             raise _unavailable(key, "the connection broke")
 
 
-def _planted(fault: Fault | None, content: bytes) -> bytes | None:
+_PLANTING = {Fault.PARTIAL, Fault.PARTIAL_TAKEN, Fault.DAMAGED, Fault.RIVAL_SAME, Fault.RIVAL_OTHER}
+
+
+def _planted(fault: Fault, content: bytes) -> bytes:
     """What is stored before, or instead of, what was to be put."""
     if fault in {Fault.PARTIAL, Fault.PARTIAL_TAKEN}:
         return content[: len(content) // 2] + b"\0" * (len(content) < 2)
-    if fault in {Fault.DAMAGED, Fault.RIVAL_OTHER}:
-        return content + b"!"
-    return content if fault is Fault.RIVAL_SAME else None
+    return content if fault is Fault.RIVAL_SAME else content + b"!"
 
 
 def _damaged(data: bytes, fault: Fault | None) -> bytes:

@@ -21,7 +21,7 @@ from tests.support.levers import BASELINE, CANDIDATE, write_lever
 
 COMMANDS = [
     [], ["evaluate"], ["results"], ["levers"], ["check"], ["new"], ["schema"], ["bundles"], ["fetch"], ["audit"],
-    ["store"], ["store", "probe"], ["doctrine"], ["gate"],
+    ["store"], ["archive"], ["store", "probe"], ["store", "check"], ["store", "clean"], ["doctrine"], ["gate"],
 ]  # fmt: skip
 CONSOLE_SCRIPT = "import sys; from prfpipe.cli import main; sys.argv[0] = 'prfpipe'; sys.exit(main())"
 
@@ -72,7 +72,8 @@ def test_every_command_has_help_with_an_example(command: list[str]) -> None:
         ["evaluate", "LEV-01", "--effort", "fast"],
         ["evaluate", "LEV-01", "--seed", "one"],
         ["levers", "surplus"],
-        ["fetch", "latest"],
+        ["fetch"],
+        ["fetch", "latest", "--to", "here", "--link"],
         ["store"],
         ["--unknown"],
     ],

@@ -1,14 +1,15 @@
 """The probe finds out what a store guarantees, and leaves nothing behind."""
 
 import socket
+from pathlib import Path
 
 import pytest
 
-from prfpipe.errors import StoreUnavailableError
+from prfpipe.errors import SettingsError, StoreUnavailableError
 from prfpipe.store import Store
 from prfpipe.store.deadline import Limits
 from prfpipe.store.location import S3Location
-from prfpipe.store.probe import ProbeReport, guarantees, probe
+from prfpipe.store.probe import ProbeReport, guarantees, guarantees_at, probe
 from prfpipe.store.s3 import S3Store
 from tests import store_servers as s3
 from tests.store_servers import FaultyS3
@@ -142,3 +143,14 @@ def test_a_store_that_does_not_answer_is_an_error_not_a_report(faulty: FaultyS3)
     faulty.fail("PUT", s3.answer(503, "SlowDown"), times=FOR_EVER)
     with pytest.raises(StoreUnavailableError, match="SlowDown"):
         probe(connect(faulty))
+
+
+def test_sealing_gets_a_word_for_every_store(
+    tmp_path: Path, no_credentials: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert guarantees_at(str(tmp_path)).level == "write-once-enforced"
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    seen = guarantees_at("s3://bucket?endpoint=http://127.0.0.1:9")
+    assert (seen.kind, seen.level) == ("s3", "unknown")
+    with pytest.raises(SettingsError):
+        guarantees_at("gopher://x")
