@@ -36,7 +36,7 @@ tell_failures_in_our_words()
 
 @flow(name="evaluate-lever", flow_run_name=run_name("{lever} {effort}"), persist_result=False)
 def evaluate_lever(
-    lever: LeverId = "LEV-01",
+    lever: LeverId,
     effort: Effort = Effort.QUICK,
     store: StoreName = DEFAULT_STORE,
     accept_noise: bool = False,

@@ -5,6 +5,7 @@ that a form cannot point a worker at other code or send evidence elsewhere. Form
 deploys; what counts is what the worker has when it runs.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -13,27 +14,33 @@ from prfpipe.errors import LeverError, PrfpipeError, SettingsError
 from prfpipe.lever import Lever, list_levers
 from prfpipe.settings import Settings, load_settings
 
-
-def _offer_levers(schema: dict[str, Any]) -> None:
-    """The levers of this machine as a dropdown, where it has any."""
-    try:
-        found = [lever.spec.id for lever in list_levers(load_settings().levers)]
-    except PrfpipeError:
-        return
-    if found:
-        schema["enum"] = found
-
-
-def _offer_stores(schema: dict[str, Any]) -> None:
-    schema["enum"] = [DEFAULT_STORE, *sorted(load_settings().stores)]
-
-
 DEFAULT_STORE = "default"
+
+
+def _offered(names: Callable[[Settings], list[str]]) -> dict[str, Any]:
+    """A dropdown of what this machine has; any name where its settings or its levers cannot be read."""
+    try:
+        found = names(load_settings())
+    except PrfpipeError:
+        return {}
+    return {"enum": found} if found else {}
+
+
 LeverId = Annotated[
     str,
-    Field(pattern=r"^[A-Z][A-Z0-9]*(-[A-Z0-9]+)*$", max_length=40, json_schema_extra=_offer_levers),
+    Field(
+        pattern=r"^[A-Z][A-Z0-9]*(-[A-Z0-9]+)*$",
+        max_length=40,
+        json_schema_extra=_offered(lambda settings: [lever.spec.id for lever in list_levers(settings.levers)]),
+    ),
 ]
-StoreName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", json_schema_extra=_offer_stores)]
+StoreName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9][a-z0-9-]{0,39}$",
+        json_schema_extra=_offered(lambda settings: [DEFAULT_STORE, *sorted(settings.stores)]),
+    ),
+]
 
 
 def worker_settings(store: str) -> Settings:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from prfpipe import layout
+from prfpipe import host, layout
 from prfpipe.doctrine import Stage
 from prfpipe.errors import StoreError, SubjectCrashError
 from prfpipe.events import read_events
@@ -65,11 +65,11 @@ def test_a_task_a_stage_in_order_and_all_completed(server: Server, evaluated: Ev
     assert {task["state_type"] for task in found} == {"COMPLETED"}
 
 
-def test_the_run_is_named_after_lever_and_effort_and_its_state_says_the_verdict(
+def test_the_run_is_named_after_lever_effort_and_host_and_its_state_says_the_verdict(
     server: Server, evaluated: Evaluated
 ) -> None:
     flow_run = server.get(f"flow_runs/{evaluated.flow_run_id}")
-    assert flow_run["name"] == f"{LEVER}-quick"
+    assert flow_run["name"] == f"{LEVER} quick on {host.name()}"
     assert flow_run["state"]["message"].startswith(f"{evaluated.result['verdict']}, claim ")
 
 
