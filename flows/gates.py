@@ -50,7 +50,7 @@ def performance_gates(
     words = ("prfpipe", "gate", gate, "--profile", profile.value, "--effort", effort.value)
     with turn_on(host.name()):
         ended = [measure(found, profile, GateOptions(effort, words=words), settings) for found in gates]
-    publish(ended, settings)
+    publish(ended, effort, settings)
     message = "; ".join(headline(item) for item in ended)
     if exit_code(ended) in {0, 1, 3}:
         return Completed(message=message, data={item.id: getattr(item, "state", "") for item in ended})
@@ -66,7 +66,7 @@ def measure(gate: Gate, profile: DeploymentProfile, options: GateOptions, settin
 
 
 @task(task_run_name="publish", cache_policy=NO_CACHE, persist_result=False)
-def publish(ended: Sequence[Ended], settings: Settings) -> None:
+def publish(ended: Sequence[Ended], effort: Effort, settings: Settings) -> None:
     """Show the table in the UI, and send the doctrine's events."""
     reports = [item for item in ended if isinstance(item, GateReport)]
     parent = settings.gate_reports.resolve()
@@ -78,4 +78,4 @@ def publish(ended: Sequence[Ended], settings: Settings) -> None:
     )
     for report in reports:
         for event in events_for(report):
-            emit(event, f"prfpipe.gate.{report.id}", report.id, report.host.name)
+            emit(event, f"prfpipe.gate.{report.id}", report.id, report.host.name, effort)

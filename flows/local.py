@@ -113,6 +113,14 @@ class _Children:
         self.started.append(child)
         return child
 
+    def run(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
+        """Run one to its end. Raises `HostError` if it does not succeed."""
+        child = self.start(name, command, environment)
+        child.wait_until(lambda: not child.running, _DEPLOY_SECONDS)
+        self.started.remove(child)
+        if not child.succeeded:
+            raise child.failed("did not succeed")
+
 
 def _start(children: _Children, settings: Settings, rclone: str | None) -> Up:
     port = free_port(PORT)
@@ -143,11 +151,8 @@ def _prepare(children: _Children, environment: Mapping[str, str]) -> str:
         _require(client.post(f"{api}/work_pools/", json={"name": POOL, "type": "process"}), accepted={409})
         body = {"name": limit, "limit": 1, "active": True}
         _require(client.post(f"{api}/v2/concurrency_limits/", json=body), accepted={409})
-    deploy = children.start("Prefect deploy", _prefect("--no-prompt", "deploy", "--all"), environment)
-    deploy.wait_until(lambda: not deploy.running, _DEPLOY_SECONDS)
-    children.started.remove(deploy)
-    if not deploy.succeeded:
-        raise deploy.failed("did not succeed")
+    children.run("Prefect deploy", _prefect("--no-prompt", "deploy", "--all"), environment)
+    children.run("automations", [sys.executable, "-m", "flows.automations"], environment)
     return limit
 
 
@@ -230,6 +235,9 @@ def _parts(found: Up) -> Iterator[Health]:
     limits = [
         item for item in _ask(f"{found.api}/v2/concurrency_limits/filter") or [] if item["name"] == found.host_limit
     ]
+    automations = [item["name"] for item in _ask(f"{found.api}/automations/filter") or []]
+    ours = [name for name in automations if name.startswith("prfpipe")]
+    yield Health("automations", bool(ours), f"{len(ours)}")
     yield Health("host limit", bool(limits), f"{found.host_limit}: {limits[0]['limit'] if limits else 'missing'}")
     if found.s3:
         yield Health("S3 server", _answers(found.s3, any_status=True), found.store)

@@ -7,6 +7,8 @@ from typing import Any
 from prfpipe import host
 
 POOL = "bench"
+GAIN_LOST, GATE_FAILED = "prfpipe.gain-lost", "prfpipe.PRF-004"
+EFFORT_LABEL = "prfpipe.effort"
 
 
 def host_limit(host: str) -> str:

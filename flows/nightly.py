@@ -4,6 +4,7 @@ A night is an ordinary evaluation whose plan names the adopted run (`--reprofile
 other, and never becomes the measure that it is held against.
 """
 
+from collections.abc import Collection
 from typing import Annotated
 
 from prefect import flow, get_run_logger, task
@@ -15,9 +16,9 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from flows.evaluate import evaluate_words, run_loop
-from flows.names import run_name
-from flows.parameters import DEFAULT_STORE, StoreName, lever_of, worker_settings
-from flows.telling import MAX_ARTIFACT_BYTES, run_log, tell_failures_in_our_words
+from flows.names import GAIN_LOST, run_name
+from flows.parameters import DEFAULT_STORE, LeverId, StoreName, lever_of, worker_settings
+from flows.telling import MAX_ARTIFACT_BYTES, labels, run_log, tell_failures_in_our_words
 from prfpipe import host
 from prfpipe.artifacts.report import data_uri
 from prfpipe.errors import PrfpipeError
@@ -32,7 +33,6 @@ from prfpipe.settings import Settings
 from prfpipe.store import open_store
 
 Tolerance = Annotated[float, Field(ge=0, lt=100)]
-GAIN_LOST = "prfpipe.gain-lost"
 
 tell_failures_in_our_words()
 
@@ -43,6 +43,7 @@ def nightly(
     store: StoreName = DEFAULT_STORE,
     accept_noise: bool = True,
     tolerance_percent: Tolerance = TOLERANCE_PERCENT,
+    lever: LeverId | None = None,
 ) -> State[dict[str, str]]:
     """Re-profile each lever that is adopted on this host, and tell what is left of its gain.
 
@@ -51,14 +52,16 @@ def nightly(
         store: whose evidence: one of the stores that the worker knows by name
         accept_noise: measure even if this host is noisy; the plans record it
         tolerance_percent: a gain has rotted when certainly more of it is gone
+        lever: only this one; every adopted lever if empty
     """
     settings = worker_settings(store)
     before = histories(open_store(settings.store), tolerance_percent=tolerance_percent)
-    due = adopted_here(before, host.name())
+    adopted = adopted_here(before, host.name())
+    due = {name: point for name, point in adopted.items() if lever in (None, name)}
     failed = [
         lever for lever, point in due.items() if not _reprofiled(lever, point, effort, settings, store, accept_noise)
     ]
-    told = tell(settings, tolerance_percent) if due else {}
+    told = tell(due, effort, settings, tolerance_percent) if due else {}
     message = f"{len(due)} adopted on {host.name()}, {len(told)} lost gain, {len(failed)} without a verdict"
     if failed:
         return Failed(message=f"{message}: {', '.join(failed)}")
@@ -80,11 +83,12 @@ def _reprofiled(
 
 
 @task(task_run_name="tell", cache_policy=NO_CACHE, persist_result=False)
-def tell(settings: Settings, tolerance_percent: float) -> dict[str, str]:
-    """Page, artifact and events; returns what was lost, by lever."""
+def tell(due: Collection[str], effort: Effort, settings: Settings, tolerance_percent: float) -> dict[str, str]:
+    """Page, artifact and events about the levers that were due; returns what was lost, by lever."""
     store = open_store(settings.store)
-    found = [item for item in histories(store, tolerance_percent=tolerance_percent) if item.host == host.name()]
-    page = publish_page(store, histories(store, tolerance_percent=tolerance_percent))
+    everything = histories(store, tolerance_percent=tolerance_percent)
+    page = publish_page(store, everything)
+    found = [item for item in everything if item.host == host.name() and item.lever in due]
     lost = {item.lever: "; ".join(losses(item)) for item in found}
     lost = {lever: words for lever, words in lost.items() if words}
     create_markdown_artifact(
@@ -92,7 +96,7 @@ def tell(settings: Settings, tolerance_percent: float) -> dict[str, str]:
     )
     for item in found:
         if item.lever in lost:
-            _emit(item, lost[item.lever])
+            _emit(item, lost[item.lever], effort)
     return lost
 
 
@@ -107,15 +111,11 @@ def _markdown(found: list[LeverHistory], lost: dict[str, str], page: str) -> str
     return text
 
 
-def _emit(history: LeverHistory, words: str) -> None:
+def _emit(history: LeverHistory, words: str, effort: Effort) -> None:
     last = history.points[-1]
     emit_event(
         event=GAIN_LOST,
-        resource={
-            "prefect.resource.id": f"prfpipe.lever.{history.lever}",
-            "prefect.resource.name": history.lever,
-            "prfpipe.host": history.host,
-        },
+        resource=labels(f"prfpipe.lever.{history.lever}", history.lever, history.host, effort),
         payload={
             "lever": history.lever,
             "host": history.host,

@@ -6,6 +6,7 @@ from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
+from flows.names import EFFORT_LABEL
 from prfpipe import layout
 from prfpipe.artifacts.names import clean
 from prfpipe.artifacts.summary import summary_markdown
@@ -68,13 +69,23 @@ def publish_verdict(current: Run) -> None:
         description=f"{context.spec.id}: {evidence.verdict.verdict}, claim {evidence.verdict.claim}",
     )
     for event in read_events(context.folder.read(layout.EVENTS)):
-        emit(event, f"prfpipe.lever.{context.spec.id}", context.spec.id, context.plan.host.name)
+        emit(event, f"prfpipe.lever.{context.spec.id}", context.spec.id, context.plan.host.name, context.plan.effort)
 
 
-def emit(event: Event, resource: str, name: str, host: str) -> None:
+def emit(event: Event, resource: str, name: str, host: str, effort: str) -> None:
     """Send one of the doctrine's events to Prefect, about a resource of this id and name."""
     emit_event(
         event=f"prfpipe.{event.code}",
-        resource={"prefect.resource.id": resource, "prefect.resource.name": name, "prfpipe.host": host},
+        resource=labels(resource, name, host, effort),
         payload={"level": event.level, "message": event.message, "run_id": event.run_id, **event.figures},
     )
+
+
+def labels(resource: str, name: str, host: str, effort: str) -> dict[str, str]:
+    """What an event is about, where and with which effort it was found: what automations select by."""
+    return {
+        "prefect.resource.id": resource,
+        "prefect.resource.name": name,
+        "prfpipe.host": host,
+        EFFORT_LABEL: effort,
+    }

@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     gates: Path = Field(Path("gates"), description="Folder that holds the gates' folders")
     gate_reports: Path = Field(Path(".prfpipe/gates"), description="Where gates write their reports")
     up: Path = Field(Path(".prfpipe/up"), description="Where `prfpipe up` keeps its server's database, logs and keys")
+    webhook: str | None = Field(None, description="Where `prfpipe up` has confirmed losses of a gain posted, as JSON")
     subject_timeout_seconds: float = Field(60.0, gt=0, le=86_400, description="Longest wait for one answer")
     lock: Path | None = Field(None, description="File that a measuring process locks (default: one for the host)")
     noise_limit_percent: float = Field(

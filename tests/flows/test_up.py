@@ -81,7 +81,7 @@ def test_every_part_is_healthy(running: Running) -> None:
     assert done.returncode == 0, done.stdout
     assert document["healthy"] is True
     assert [part["part"] for part in document["parts"]] == [
-        "Prefect server", "worker", "deployments", "host limit", "S3 server",
+        "Prefect server", "worker", "deployments", "automations", "host limit", "S3 server",
     ]  # fmt: skip
     assert document["up"]["ui"] in running.said
 
