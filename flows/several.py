@@ -44,12 +44,18 @@ def evaluate_all(
 @task(task_run_name="{parameters[lever]}", cache_policy=NO_CACHE, persist_result=False)
 def evaluate(parameters: dict[str, object]) -> FlowRun:
     """One run of the deployment, from the queue to its end."""
-    return run_deployment("evaluate-lever/evaluate-lever", parameters=parameters, timeout=_LONGEST_SECONDS)
+    run = run_deployment("evaluate-lever/evaluate-lever", parameters=parameters, timeout=_LONGEST_SECONDS)
+    assert isinstance(run, FlowRun)  # noqa: S101 - outside of an event loop it is no coroutine
+    return run
 
 
 def _words(run: FlowRun) -> str:
-    return (run.state.message or run.state.name) if run.state else "unknown"
+    return (run.state.message or _state(run)) if run.state else "unknown"
+
+
+def _state(run: FlowRun) -> str:
+    return (run.state.name if run.state else None) or "unknown"
 
 
 def _row(name: str, run: FlowRun) -> dict[str, str]:
-    return {"lever": name, "run": run.name, "state": run.state.name if run.state else "", "result": _words(run)}
+    return {"lever": name, "run": run.name, "state": _state(run), "result": _words(run)}

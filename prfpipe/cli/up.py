@@ -26,9 +26,9 @@ def command(arguments: argparse.Namespace) -> int:
             local.up(settings, Path.cwd(), s3=arguments.s3, say=progress.say, ready=lambda up: _tell(up, progress))
     except KeyboardInterrupt:
         sys.stderr.write("\nprfpipe: everything is stopped\n")
-        return 0
     finally:
         progress.finish()
+    return 0
 
 
 def _tell(up: Any, progress: Terminal) -> None:
