@@ -18,7 +18,7 @@ from pydantic import Field
 from flows.exclusive import turn_on
 from flows.names import run_name
 from flows.parameters import DEFAULT_STORE, LeverId, StoreName, lever_of, worker_settings
-from flows.telling import log_summary, publish_verdict, run_log, tell_failures_in_our_words
+from flows.telling import RunProgress, log_summary, publish_verdict, tell_failures_in_our_words
 from prfpipe import host
 from prfpipe.artifacts.derive import headline
 from prfpipe.doctrine import Stage
@@ -56,7 +56,9 @@ def evaluate_lever(
     settings = worker_settings(store)
     words = evaluate_words(lever, effort, settings, store, accept_noise=accept_noise, seed=seed)
     options = Options(effort, words, accept_noise, seed)
-    outcome = run_loop(lever_of(lever, settings), options, settings, run_log(), resume)
+    progress = RunProgress(lever)
+    outcome = run_loop(lever_of(lever, settings), options, settings, progress, resume)
+    progress.end(told(outcome))
     return Completed(message=told(outcome), data=answers(outcome))
 
 
