@@ -8,7 +8,7 @@ EFFORT ?= quick
 PROFILE ?= dev_local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup evaluate levers gates test lint format golden wheel-check calibrate lock clean
+.PHONY: help setup evaluate levers gates test lint format golden wheel-check calibrate nights reliability lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ golden: setup ## make the golden bundles of tests/golden again, after a change o
 
 calibrate: setup ## compare with other benchmark tools (about 75 minutes; can be resumed)
 	$(BIN)/python calibration/calibrate.py
+
+nights: setup ## plant changes in simulated histories and write docs/nightly-calibration.md (about 30 minutes)
+	$(BIN)/python -m calibration.nights
 
 reliability: setup ## inject every fault, try every mutation, write docs/reliability.md (an hour; PARTS=tampering for one part)
 	$(BIN)/python -m tests.reliability $(PARTS)

@@ -6,7 +6,6 @@ kind completes the flow; it fails when there is none.
 """
 
 import time
-from pathlib import Path
 from typing import Annotated, Any
 
 from prefect import Task, flow, get_run_logger, task
@@ -16,29 +15,32 @@ from prefect.client.schemas import State, TaskRun
 from prefect.states import Completed
 from pydantic import Field
 
-from flows.telling import log_summary, publish_verdict, run_log, tell_failures_in_our_words
+from flows.exclusive import turn_on
+from flows.names import run_name
+from flows.parameters import DEFAULT_STORE, LeverId, StoreName, lever_of, worker_settings
+from flows.telling import RunProgress, log_summary, publish_verdict, tell_failures_in_our_words
 from prfpipe import host
 from prfpipe.artifacts.derive import headline
 from prfpipe.doctrine import Stage
-from prfpipe.errors import LeverError, StoreUnavailableError
-from prfpipe.lever import Lever, list_levers
+from prfpipe.errors import StoreUnavailableError
+from prfpipe.lever import Lever
 from prfpipe.loop import LOOP, Options, Outcome, Run, close, open_run
 from prfpipe.models import Effort, RunId
 from prfpipe.progress import Progress, Terminal
-from prfpipe.settings import Settings, load_settings
+from prfpipe.settings import Settings
 
-# An id, never a path: who may start a run may choose among the worker's levers, not point it at other code.
-LeverId = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*(-[A-Z0-9]+)*$", max_length=40)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 tell_failures_in_our_words()
 
 
-@flow(name="evaluate-lever", flow_run_name="{lever}-{effort}", persist_result=False)
+@flow(name="evaluate-lever", flow_run_name=run_name("{lever} {effort}"), persist_result=False)
 def evaluate_lever(
-    lever: LeverId = "LEV-01",
+    lever: LeverId,
     effort: Effort = Effort.QUICK,
-    store: str | None = None,
+    store: StoreName = DEFAULT_STORE,
     accept_noise: bool = False,
+    seed: Seed | None = None,
     resume: RunId | None = None,
 ) -> State[dict[str, str]]:
     """Put a lever through the MS-01 loop and archive the evidence.
@@ -46,25 +48,37 @@ def evaluate_lever(
     Args:
         lever: id of a lever in the worker's lever folder, such as LEV-01
         effort: how long to measure: about 1, 3 or 15 minutes
-        store: where the bundle goes; the worker's configured store if empty
+        store: where the bundle goes: one of the stores that the worker knows by name
         accept_noise: measure even if this host is noisy; the plan records it
+        seed: of all schedules and operations; a fresh one if empty
         resume: id of an interrupted run on this worker to go on with
     """
-    settings = load_settings()
-    if store:
-        settings = settings.model_copy(update={"store": store})
-    options = Options(effort, _command(lever, effort, store, accept_noise), accept_noise)
-    outcome = _loop(_lever(lever, settings.levers), options, settings, run_log(), resume)
+    settings = worker_settings(store)
+    words = evaluate_words(lever, effort, settings, store, accept_noise=accept_noise, seed=seed)
+    options = Options(effort, words, accept_noise, seed)
+    progress = RunProgress(lever)
+    outcome = run_loop(lever_of(lever, settings), options, settings, progress, resume)
+    progress.end(told(outcome))
+    return Completed(message=told(outcome), data=answers(outcome))
+
+
+def told(outcome: Outcome) -> str:
+    """The verdict in a sentence."""
     verdict = outcome.verdict
-    return Completed(
-        message=f"{verdict.verdict}, claim {verdict.claim}. {headline(verdict)}",
-        data={
-            "run_id": verdict.run_id,
-            "verdict": verdict.verdict,
-            "claim": verdict.claim,
-            "bundle": outcome.bundle,
-        },
-    )
+    return f"{verdict.verdict}, claim {verdict.claim}. {headline(verdict)}"
+
+
+def answers(outcome: Outcome) -> dict[str, str]:
+    """What a flow returns: names and words, never a pickle."""
+    verdict = outcome.verdict
+    return {
+        "run_id": verdict.run_id,
+        "lever": verdict.lever,
+        "host": outcome.plan.host.name,
+        "verdict": verdict.verdict,
+        "claim": verdict.claim,
+        "bundle": outcome.bundle,
+    }
 
 
 @flow(
@@ -75,7 +89,7 @@ def evaluate_lever(
 )
 def evaluate_folder(lever: Lever, options: Options, settings: Settings, resume: str | None) -> Outcome:
     """The same loop for a lever that the command line has loaded already; its folder may lie anywhere."""
-    return _loop(lever, options, settings, Terminal(), resume)
+    return run_loop(lever, options, settings, Terminal(), resume)
 
 
 def run(lever: Lever, options: Options, settings: Settings, resume: str | None) -> Outcome:
@@ -86,13 +100,15 @@ def run(lever: Lever, options: Options, settings: Settings, resume: str | None) 
     return evaluate_folder(lever, options, settings, resume)
 
 
-def _loop(lever: Lever, options: Options, settings: Settings, progress: Progress, resume: str | None) -> Outcome:
-    start = time.monotonic()
-    current = plan(lever, options, settings, progress, resume)
-    with current:
-        for stage in LOOP:
-            current = perform.with_options(name=stage)(current, stage)
-        return archive(publish(current), settings, start)
+def run_loop(lever: Lever, options: Options, settings: Settings, progress: Progress, resume: str | None) -> Outcome:
+    """The stages as tasks, in the host's turn: whoever else wants to measure here waits in Prefect's queue."""
+    with turn_on(host.name()):
+        start = time.monotonic()
+        current = plan(lever, options, settings, progress, resume)
+        with current:
+            for stage in LOOP:
+                current = perform.with_options(name=stage)(current, stage)
+            return archive(publish(current), settings, start)
 
 
 @task(task_run_name="plan {lever.spec.id}", cache_policy=NO_CACHE, persist_result=False)
@@ -139,15 +155,11 @@ def archive(current: Run, settings: Settings, start: float) -> Outcome:
     return outcome
 
 
-def _lever(identity: str, levers: Path) -> Lever:
-    """By id only, while `find_lever` would also take a folder of that name."""
-    for lever in list_levers(levers):
-        if lever.spec.id == identity:
-            return lever
-    raise LeverError(f"no lever {identity} in {levers}", hint="`prfpipe levers` lists those that there are.")
-
-
-def _command(lever: str, effort: Effort, store: str | None, accept_noise: bool) -> tuple[str, ...]:
+def evaluate_words(
+    lever: str, effort: Effort, settings: Settings, store: str, *, accept_noise: bool, seed: int | None = None
+) -> tuple[str, ...]:
     """What a person would type instead: the command line of a worker's process says nothing."""
-    chosen = ("--store", store) if store else ()
-    return ("prfpipe", "evaluate", lever, "--effort", effort.value, *chosen, *["--accept-noise"] * accept_noise)
+    words = ["prfpipe", "evaluate", lever, "--effort", effort.value]
+    words += [] if store == DEFAULT_STORE else ["--store", settings.store]
+    words += [] if seed is None else ["--seed", str(seed)]
+    return (*words, *["--accept-noise"] * accept_noise)

@@ -13,7 +13,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import State
 from prefect.states import Completed, Failed
 
+from flows.exclusive import turn_on
+from flows.names import run_name
 from flows.telling import emit, run_log, tell_failures_in_our_words
+from prfpipe import host
 from prfpipe.gates.events import events_for
 from prfpipe.gates.history import past_runs
 from prfpipe.gates.measurement import GateOptions
@@ -28,7 +31,7 @@ GateChoice = Literal["PRF-01", "PRF-02", "PRF-03", "PRF-04", "all"]
 tell_failures_in_our_words()
 
 
-@flow(name="performance-gates", flow_run_name="{gate}-{profile}", persist_result=False)
+@flow(name="performance-gates", flow_run_name=run_name("{gate} {profile}"), persist_result=False)
 def performance_gates(
     gate: GateChoice = "all",
     profile: DeploymentProfile = DeploymentProfile.DEV_LOCAL,
@@ -45,8 +48,9 @@ def performance_gates(
     # All are loaded before the first is measured: a wrong budget is told now, not after minutes.
     gates = [find_gate(name, settings.gates) for name in (GATE_IDS if gate == "all" else [gate])]
     words = ("prfpipe", "gate", gate, "--profile", profile.value, "--effort", effort.value)
-    ended = [measure(found, profile, GateOptions(effort, words=words), settings) for found in gates]
-    publish(ended, settings)
+    with turn_on(host.name()):
+        ended = [measure(found, profile, GateOptions(effort, words=words), settings) for found in gates]
+    publish(ended, effort, settings)
     message = "; ".join(headline(item) for item in ended)
     if exit_code(ended) in {0, 1, 3}:
         return Completed(message=message, data={item.id: getattr(item, "state", "") for item in ended})
@@ -62,7 +66,7 @@ def measure(gate: Gate, profile: DeploymentProfile, options: GateOptions, settin
 
 
 @task(task_run_name="publish", cache_policy=NO_CACHE, persist_result=False)
-def publish(ended: Sequence[Ended], settings: Settings) -> None:
+def publish(ended: Sequence[Ended], effort: Effort, settings: Settings) -> None:
     """Show the table in the UI, and send the doctrine's events."""
     reports = [item for item in ended if isinstance(item, GateReport)]
     parent = settings.gate_reports.resolve()
@@ -74,4 +78,4 @@ def publish(ended: Sequence[Ended], settings: Settings) -> None:
     )
     for report in reports:
         for event in events_for(report):
-            emit(event, f"prfpipe.gate.{report.id}", report.id, report.host.name)
+            emit(event, f"prfpipe.gate.{report.id}", report.id, report.host.name, effort)

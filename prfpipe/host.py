@@ -27,10 +27,15 @@ _SPINS = 200
 _SPIN_SIZE = 20_000
 
 
+def name() -> str:
+    """What this machine calls itself."""
+    return socket.gethostname()[:80]
+
+
 def fingerprint(work: Work = "disk") -> HostFingerprint:
     """What this machine is; allow-listed facts only, none of them secret. `work`: where working folders lie."""
     return HostFingerprint(
-        name=socket.gethostname()[:80],
+        name=name(),
         cpu_model=_first_value(Path("/proc/cpuinfo"), "model name") or platform.processor() or "unknown",
         cpus=len(available_cpus()),
         memory_kib=int((_first_value(Path("/proc/meminfo"), "MemTotal") or "0 kB").split()[0]),

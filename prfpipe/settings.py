@@ -22,6 +22,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PRFPIPE_", frozen=True)
 
     store: str = Field("./evidence", description="Evidence store: a folder or s3://bucket/prefix?endpoint=URL")
+    stores: dict[str, str] = Field(
+        default_factory=dict, description="More stores by name, for runs that are started from a form: a JSON object"
+    )
     runs: Path = Field(Path(".prfpipe/runs"), description="Where runs are kept while they are made")
     # Not `keys`: an object that has `keys` is taken for a mapping, by dict() and so by Prefect.
     key_folder: Path = Field(
@@ -31,6 +34,8 @@ class Settings(BaseSettings):
     levers: Path = Field(Path("levers"), description="Folder that holds the lever folders")
     gates: Path = Field(Path("gates"), description="Folder that holds the gates' folders")
     gate_reports: Path = Field(Path(".prfpipe/gates"), description="Where gates write their reports")
+    up: Path = Field(Path(".prfpipe/up"), description="Where `prfpipe up` keeps its server's database, logs and keys")
+    webhook: str | None = Field(None, description="Where `prfpipe up` has confirmed losses of a gain posted, as JSON")
     subject_timeout_seconds: float = Field(60.0, gt=0, le=86_400, description="Longest wait for one answer")
     lock: Path | None = Field(None, description="File that a measuring process locks (default: one for the host)")
     noise_limit_percent: float = Field(

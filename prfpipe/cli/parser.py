@@ -59,6 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     _evidence(commands)
     _keys(commands)
     _gate(commands)
+    _up(commands)
     return parser
 
 
@@ -101,6 +102,10 @@ def _evaluate(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("--resume", metavar="RUN_ID", help="go on with a run that was interrupted")
     parser.add_argument("--accept-noise", action="store_true", help="measure on a noisy host; the plan records it")
     parser.add_argument("--seed", type=int, help="seed of all schedules and operations (default: a fresh one)")
+    parser.add_argument(
+        "--reprofiles", metavar="RUN_ID",
+        help="the adopted run whose gain is looked at again; `prfpipe history` says what is left",
+    )  # fmt: skip
     add_store(parser)
     add_json(parser)
 
@@ -142,6 +147,7 @@ def _evidence(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("--markdown", action="store_true", help="as a page, with guards, runs and hosts")
     add_store(parser)
     add_json(parser)
+    _history(commands)
     parser = add_command(
         commands, "fetch", "copy a bundle out of the store, each file verified; after an interruption it goes on",
         "prfpipe fetch latest --lever LEV-01 --to ./bundle",
@@ -254,6 +260,23 @@ def _replay(commands: "Commands[argparse.ArgumentParser]") -> None:
     add_json(parser)
 
 
+def _history(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = add_command(
+        commands, "history", "show each lever over time: change points, and what is left of an adopted gain",
+        "prfpipe history", "prfpipe history --lever LEV-01 --html history.html",
+        "prfpipe history --since 2026-11-01 --json",
+    )  # fmt: skip
+    parser.add_argument("--lever", metavar="ID", help="only of this lever")
+    parser.add_argument("--since", metavar="DATE", help="only runs that began on this day (UTC) or later: YYYY-MM-DD")
+    parser.add_argument(
+        "--tolerance", metavar="PERCENT", type=float, default=20.0,
+        help="a gain has rotted when certainly more of it is gone (default: %(default)g)",
+    )  # fmt: skip
+    parser.add_argument("--html", metavar="FILE", help="write the page with the trends as well")
+    add_store(parser)
+    add_json(parser)
+
+
 def _doctrine(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser = add_command(
         commands, "doctrine", "check the doctrine's invariants: PRF-001, or PRF-002 with what is missing",
@@ -326,4 +349,14 @@ def _gate(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("--ready", metavar="TEXT", default="", help="with COMMAND: the line that says it is ready")
     parser.add_argument("--junit", metavar="FILE", help="write JUnit XML as well")
     parser.add_argument("--against", metavar="COMMIT", help="with `check`: ledgers may only have grown since")
+    add_json(parser)
+
+
+def _up(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = add_command(
+        commands, "up", "start a local Prefect server with pool, worker and deployments; Ctrl-C stops all of it",
+        "prfpipe up", "prfpipe up --s3", "prfpipe up --status --json",
+    )  # fmt: skip
+    parser.add_argument("--s3", action="store_true", help="also a local S3 server, to which runs archive")
+    parser.add_argument("--status", action="store_true", help="only say what is up: exit 0 if all of it is healthy")
     add_json(parser)

@@ -27,6 +27,7 @@ from prfpipe.models.gates import (
     PythonSubject,
     Quantiles,
 )
+from prfpipe.models.history import ChangePoint, HistoryPoint, LeverHistory, Retention
 from prfpipe.models.lever import (
     CommandVariant,
     CoverageExclusion,
@@ -92,6 +93,7 @@ __all__ = [
     "Budgets",
     "CaseResult",
     "Certified",
+    "ChangePoint",
     "CheckState",
     "ClaimWord",
     "CommandSubject",
@@ -117,9 +119,11 @@ __all__ = [
     "Guard",
     "GuardMetric",
     "GuardResult",
+    "HistoryPoint",
     "HostFingerprint",
     "Hotspot",
     "Invocation",
+    "LeverHistory",
     "LeverMutant",
     "LeverSpec",
     "LeverSubject",
@@ -137,6 +141,7 @@ __all__ = [
     "Quantiles",
     "Reason",
     "Record",
+    "Retention",
     "RunId",
     "SampleSet",
     "Saving",

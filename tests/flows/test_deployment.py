@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.evaluations import own_environment
 from tests.flows.conftest import SMALL_LEVER
-from tests.flows.prefect_server import Server
+from tests.flows.prefect_server import Server, wait_until
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -73,9 +73,11 @@ def run(command: list[str], environment: dict[str, str]) -> str:
 def test_the_form_describes_each_parameter_and_offers_the_efforts(deployed: Deployed) -> None:
     schema = deployed.deployment["parameter_openapi_schema"]
     fields = schema["properties"]
-    assert list(fields) == ["lever", "effort", "store", "accept_noise", "resume"]
+    assert list(fields) == ["lever", "effort", "store", "accept_noise", "seed", "resume"]
     assert fields["lever"]["description"].startswith("id of a lever")
     assert all(field["description"] for field in fields.values())
+    assert fields["lever"]["enum"] == ["LEV-01", "LEV-02", "LEV-03", "LEV-04", "LEV-05"]
+    assert fields["store"]["enum"] == ["default"]
     assert schema["definitions"]["Effort"]["enum"] == ["quick", "standard", "rigorous"]
     assert "Effort" in json.dumps(fields["effort"])
     assert deployed.deployment["enforce_parameter_schema"] is True
@@ -87,16 +89,38 @@ def test_the_gates_have_a_deployment_with_a_form_of_their_own(deployed: Deployed
     assert list(schema["properties"]) == ["gate", "profile", "effort"]
     assert all(field["description"] for field in schema["properties"].values())
     assert schema["definitions"]["DeploymentProfile"]["enum"] == ["dev_local", "ci_dev", "enterprise"]
-    assert deployment["global_concurrency_limit"]["limit"] == 1
 
 
-def test_one_run_at_a_time_others_wait(deployed: Deployed) -> None:
-    assert deployed.deployment["global_concurrency_limit"]["limit"] == 1
-    assert deployed.deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+def test_the_nights_are_scheduled(deployed: Deployed) -> None:
+    deployment = deployed.server.get("deployments/name/nightly/nightly")
+    [schedule] = deployment["schedules"]
+    assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == ("30 2 * * *", "Europe/Berlin")
+    due: list[dict[str, Any]] = []
+
+    def scheduled() -> bool:
+        due[:] = deployed.server.find(
+            "flow_runs",
+            deployments={"id": {"any_": [deployment["id"]]}},
+            flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}},
+        )
+        return bool(due)
+
+    wait_until(scheduled, SECONDS, "a scheduled run of the nightly deployment")
 
 
 @pytest.mark.parametrize(
-    "refused", [{"lever": "../x"}, {"lever": "levers/lev_01"}, {"effort": "nonsense"}, {"resume": "x"}]
+    "refused",
+    [
+        {"lever": "../x"},
+        {"lever": "levers/lev_01"},
+        {"lever": "LEV-09"},
+        {"effort": "nonsense"},
+        {"resume": "x"},
+        {"store": "/tmp/evidence"},
+        {"store": "s3://elsewhere"},
+        {"seed": -1},
+    ],
+    ids=str,
 )
 def test_the_server_refuses_what_the_form_would_not_send(deployed: Deployed, refused: dict[str, Any]) -> None:
     answer = deployed.create_run(refused)
@@ -105,11 +129,13 @@ def test_the_server_refuses_what_the_form_would_not_send(deployed: Deployed, ref
 
 def test_a_worker_runs_what_was_asked_for_in_the_checkout(deployed: Deployed, levers: Path, tmp_path: Path) -> None:
     answer = deployed.create_run(
-        {"lever": SMALL_LEVER, "effort": "quick", "accept_noise": True, "store": str(tmp_path / "evidence")},
+        {"lever": SMALL_LEVER, "effort": "quick", "accept_noise": True},
+        enforce_parameter_schema=False,
         job_variables={"command": shlex.join([sys.executable, str(SHORT), "prefect.engine"])},
     )
     assert answer.is_success, answer.text
     place = {"PRFPIPE_LEVERS": str(levers), "PRFPIPE_RUNS": str(tmp_path / "runs"), "PYTHONPATH": str(ROOT)}
+    place["PRFPIPE_STORE"] = str(tmp_path / "evidence")
     output = run([*documented("prefect worker start"), "--run-once"], deployed.environment | place)
     flow_run = deployed.server.get(f"flow_runs/{answer.json()['id']}")
     assert flow_run["state_type"] == "COMPLETED", output

@@ -1,6 +1,7 @@
 """The evaluate flow on a real server: what a person sees there, and how it ends when something goes wrong."""
 
 import base64
+import json
 import re
 import shutil
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from prfpipe import layout
+from prfpipe import host, layout
 from prfpipe.doctrine import Stage
 from prfpipe.errors import StoreError, SubjectCrashError
 from prfpipe.events import read_events
@@ -42,8 +43,9 @@ def messages(server: Server, flow_run_id: str, expected: str) -> list[str]:
     return lines
 
 
-def only_page(server: Server, flow_run_id: str) -> dict[str, Any]:
-    [artifact] = server.find("artifacts", artifacts={"flow_run_id": {"any_": [flow_run_id]}})
+def artifact_of(server: Server, flow_run_id: str, key: str) -> dict[str, Any]:
+    found = server.find("artifacts", artifacts={"flow_run_id": {"any_": [flow_run_id]}})
+    [artifact] = [item for item in found if item["key"] == key]
     return artifact
 
 
@@ -66,11 +68,11 @@ def test_a_task_a_stage_in_order_and_all_completed(server: Server, evaluated: Ev
     assert {task["state_type"] for task in found} == {"COMPLETED"}
 
 
-def test_the_run_is_named_after_lever_and_effort_and_its_state_says_the_verdict(
+def test_the_run_is_named_after_lever_effort_and_host_and_its_state_says_the_verdict(
     server: Server, evaluated: Evaluated
 ) -> None:
     flow_run = server.get(f"flow_runs/{evaluated.flow_run_id}")
-    assert flow_run["name"] == f"{LEVER}-quick"
+    assert flow_run["name"] == f"{LEVER} quick on {host.name()}"
     assert flow_run["state"]["message"].startswith(f"{evaluated.result['verdict']}, claim ")
 
 
@@ -96,9 +98,9 @@ def test_each_stage_logs_what_it_found(server: Server, evaluated: Evaluated) -> 
 
 
 def test_the_page_has_verdict_tables_plot_and_flamegraphs_and_fits(server: Server, evaluated: Evaluated) -> None:
-    artifact = only_page(server, evaluated.flow_run_id)
+    artifact = artifact_of(server, evaluated.flow_run_id, "word-count-verdict")
     page = artifact["data"]
-    assert (artifact["key"], artifact["type"]) == ("word-count-verdict", "markdown")
+    assert artifact["type"] == "markdown"
     assert f"## Verdict: {evaluated.result['verdict']}" in page
     assert "| words-2000 ★ |" in page
     for metric in ("p50 latency", "p95 latency", "p99 latency", "throughput", "peak RSS", "cold start"):
@@ -107,6 +109,20 @@ def test_the_page_has_verdict_tables_plot_and_flamegraphs_and_fits(server: Serve
     assert [title.partition(".")[0] for title, _ in pictures] == ["Speed-up by scenario", *["Flamegraph"] * 3]
     assert all(base64.b64decode(data).lstrip().startswith(b"<") for _, data in pictures)
     assert len(page.encode()) < MAX_PAGE_BYTES
+
+
+def test_the_bar_is_full_and_says_how_it_ended(server: Server, evaluated: Evaluated) -> None:
+    bar = artifact_of(server, evaluated.flow_run_id, "word-count-progress")
+    assert (bar["type"], bar["data"]) == ("progress", 100.0)
+    assert bar["description"].startswith(f"{evaluated.result['verdict']}, claim ")
+
+
+def test_the_scenarios_are_a_table(server: Server, evaluated: Evaluated) -> None:
+    table = artifact_of(server, evaluated.flow_run_id, "word-count-scenarios")
+    rows = json.loads(table["data"])
+    assert table["type"] == "table"
+    assert [row["scenario"] for row in rows][:1] == ["words-2000 (primary)"]
+    assert all("×" in row["speed-up"] for row in rows)
 
 
 def test_the_events_of_the_bundle_are_prefect_events(server: Server, evaluated: Evaluated) -> None:

@@ -1,0 +1,121 @@
+"""What follows an event without a person: look again, rigorously; tell somebody only what that confirms.
+
+    python -m flows.automations        # makes or renews them on the configured server; `prfpipe up` does it too
+
+An event says with which effort it was found (`prfpipe.effort`). Only what less than rigorous effort has found is looked
+at again, so that an automation never answers its own run; only what rigorous effort has found is told.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from prefect.blocks.webhook import Webhook
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.events.actions import CallWebhook, RunDeployment
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.exceptions import ObjectNotFound
+from pydantic import SecretStr
+
+from flows.names import EFFORT_LABEL, GAIN_LOST, GATE_FAILED
+from prfpipe.models import Effort
+from prfpipe.settings import load_settings
+
+_FIRST_LOOK = [Effort.QUICK.value, Effort.STANDARD.value]
+_WEBHOOK = "prfpipe-webhook"
+_MESSAGE = (
+    '{"event": {{ event.event | tojson }}, "subject": {{ event.resource["prefect.resource.name"] | tojson }}, '
+    '"host": {{ event.resource["prfpipe.host"] | tojson }}, "run_id": {{ event.payload["run_id"] | tojson }}, '
+    '"message": {{ event.payload["message"] | tojson }}}'
+)
+
+
+async def install(webhook: str | None) -> list[str]:
+    """Make the automations, or renew those that are there; returns their names.
+
+    Args:
+        webhook: where confirmed losses and failures are posted as JSON; without one nobody is told.
+    """
+    async with get_client() as client:
+        wanted = [await _gate_again(client), await _lever_again(client)]
+        if webhook:
+            wanted.append(await _tell(webhook))
+        for automation in wanted:
+            await _put(client, automation)
+    return [automation.name for automation in wanted]
+
+
+async def _gate_again(client: PrefectClient) -> AutomationCore:
+    deployment = await client.read_deployment_by_name("performance-gates/performance-gates")
+    return AutomationCore(
+        name="prfpipe: a gate that fails is run again at rigorous effort",
+        trigger=_on({GATE_FAILED}, _FIRST_LOOK, "prfpipe.gate.*"),
+        actions=[
+            RunDeployment(
+                source="selected",
+                deployment_id=deployment.id,
+                parameters={
+                    "gate": _from_event('resource["prefect.resource.name"]'),
+                    "effort": Effort.RIGOROUS.value,
+                },
+            )
+        ],
+    )
+
+
+async def _lever_again(client: PrefectClient) -> AutomationCore:
+    deployment = await client.read_deployment_by_name("nightly/nightly")
+    return AutomationCore(
+        name="prfpipe: a gain that seems lost is re-profiled at rigorous effort",
+        trigger=_on({GAIN_LOST}, _FIRST_LOOK, "prfpipe.lever.*"),
+        actions=[
+            RunDeployment(
+                source="selected",
+                deployment_id=deployment.id,
+                parameters={
+                    "lever": _from_event('resource["prefect.resource.name"]'),
+                    "effort": Effort.RIGOROUS.value,
+                },
+            )
+        ],
+    )
+
+
+async def _tell(url: str) -> AutomationCore:
+    block = await Webhook(url=SecretStr(url)).save(_WEBHOOK, overwrite=True)
+    return AutomationCore(
+        name="prfpipe: what rigorous effort has confirmed is told",
+        trigger=_on({GAIN_LOST, GATE_FAILED}, [Effort.RIGOROUS.value], "prfpipe.*"),
+        actions=[CallWebhook(block_document_id=block, payload=_MESSAGE)],
+    )
+
+
+def _on(events: set[str], efforts: list[str], resource: str) -> EventTrigger:
+    return EventTrigger(
+        expect=events,
+        match={"prefect.resource.id": resource, EFFORT_LABEL: efforts},
+        for_each={"prefect.resource.id"},
+        posture=Posture.Reactive,
+        threshold=1,
+        within=timedelta(0),
+    )
+
+
+def _from_event(path: str) -> Mapping[str, Any]:
+    """A parameter that the server takes from the event."""
+    return {"__prefect_kind": "jinja", "template": f"{{{{ event.{path} }}}}"}
+
+
+async def _put(client: PrefectClient, automation: AutomationCore) -> None:
+    for found in await client.read_automations_by_name(automation.name):
+        try:
+            await client.delete_automation(found.id)
+        except ObjectNotFound:
+            continue
+    await client.create_automation(automation)
+
+
+if __name__ == "__main__":
+    for _name in asyncio.run(install(load_settings().webhook)):
+        print(_name)  # noqa: T201 - what a person who runs this wants to know

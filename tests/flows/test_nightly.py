@@ -1,0 +1,98 @@
+"""Every night again: a gain that stays, a gain that is gone, and what a person is told of it."""
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from prfpipe import host
+from prfpipe.attest import read_statement
+from prfpipe.history import histories
+from prfpipe.history.losses import PAGE_KEY
+from prfpipe.layout import STATEMENT
+from prfpipe.store import open_store
+from prfpipe.store.evidence import archive
+from tests.e2e.evaluations import at_home
+from tests.flows.prefect_server import Server, wait_until
+from tests.support import bundles
+from tests.support.levers import BASELINE, CANDIDATE, write_lever
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+
+LEVER, ADOPTED = "LEV-01", "20261120T081500Z-lev-01-00000001"
+SLOW = BASELINE.replace(
+    "for word in", 'for word in 100 * operation["words"]:\n            str(word)\n        for word in'
+)
+"""So slow that more is gained than was adopted, on the busiest machine."""
+
+
+@pytest.fixture
+def place(flow: ModuleType, tmp_path: Path) -> Path:
+    """A worker's folder; its store holds the evidence on which a lever of 7.4x was adopted on this host."""
+    plan = bundles.plan(run_id=ADOPTED)
+    plan = plan.model_copy(update={"host": plan.host.model_copy(update={"name": host.name()})})
+    folder = bundles.build(tmp_path / "adopted", bundles.Parts.of(plan))
+    manifest = read_statement((folder / STATEMENT).read_bytes()).files
+    archive(open_store(str(tmp_path / "evidence")), folder, LEVER, ADOPTED, manifest)
+    return tmp_path
+
+
+def _lever(home: Path, baseline: str, candidate: str) -> None:
+    scenarios = {name: {"primary": not at, "params": {"words": 200}} for at, name in enumerate(bundles.SPEEDUPS)}
+    spec = {"id": LEVER, "profiles": [], "guards": {}, "scenarios": scenarios}
+    write_lever(home / "levers" / "lever", baseline=baseline, candidate=candidate, **spec)
+
+
+def _at(home: Path, flow: Any, **parameters: Any) -> Any:
+    with at_home(home, {"PRFPIPE_LEVERS": str(home / "levers")}):
+        state = flow(**parameters, return_state=True)
+    assert state.is_completed(), state.message
+    return state
+
+
+def _nightly(home: Path) -> Any:
+    return _at(home, importlib.import_module("flows.nightly").nightly)
+
+
+def test_a_gain_that_stays_is_a_point_in_the_history_and_no_news(server: Server, place: Path) -> None:
+    _lever(place, SLOW, CANDIDATE)
+    state = _nightly(place)
+    assert state.message == f"1 adopted on {host.name()}, 0 lost gain, 0 without a verdict"
+    [history] = histories(open_store(str(place / "evidence")))
+    assert [point.reprofiles for point in history.points] == [None, ADOPTED]
+    assert history.retention is not None
+    assert (history.retention.adopted, history.retention.state) == (ADOPTED, "kept")
+    pages = server.find("artifacts", artifacts={"flow_run_id": {"any_": [str(state.state_details.flow_run_id)]}})
+    [page] = [item["data"] for item in pages if item["key"] == "nightly"]
+    assert LEVER in page
+    assert "data:image/svg+xml" in page
+    assert (place / "evidence" / PAGE_KEY).read_bytes().startswith(b"<!doctype html>")
+
+
+def test_a_gain_that_is_gone_is_told_as_an_event(server: Server, place: Path) -> None:
+    _lever(place, BASELINE, BASELINE)
+    state = _nightly(place)
+    assert f"of the gain of {ADOPTED} is left" in state.result()[LEVER]
+    told: list[dict[str, Any]] = []
+
+    def arrived() -> bool:
+        told[:] = server.find("events", filter={"event": {"name": ["prfpipe.gain-lost"]}})
+        return bool(told)
+
+    wait_until(arrived, 60, "the event")
+    assert told[0]["resource"]["prefect.resource.id"] == f"prfpipe.lever.{LEVER}"
+    assert told[0]["payload"]["left"] < 0.8
+
+
+def test_without_an_adopted_lever_a_night_has_nothing_to_do(flow: ModuleType, tmp_path: Path) -> None:
+    _lever(tmp_path, BASELINE, CANDIDATE)
+    assert _nightly(tmp_path).message.startswith("0 adopted on ")
+
+
+def test_a_lever_that_is_gone_fails_the_night_and_names_it(place: Path, tmp_path: Path) -> None:
+    with at_home(place, {"PRFPIPE_LEVERS": str(tmp_path / "none")}):
+        state = importlib.import_module("flows.nightly").nightly(return_state=True)
+    assert state.is_failed()
+    assert LEVER in state.message

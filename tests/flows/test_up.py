@@ -1,0 +1,140 @@
+"""`prfpipe up`: everything a person needs in one command, and nothing of it left afterwards."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+import pytest
+
+from tests.e2e.evaluations import SCENARIOS, own_environment
+from tests.flows.prefect_server import clean_environment, wait_until
+from tests.flows.test_command_line import left_over
+from tests.support.levers import write_lever
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+
+ROOT = Path(__file__).parents[2]
+SHORT = Path(__file__).with_name("short.py")
+SECONDS = 170
+
+
+@dataclass
+class Running:
+    """A `prfpipe up --s3` that has said that it is up."""
+
+    home: Path
+    environment: dict[str, str]
+    process: subprocess.Popen[str]
+    said: str
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """`prfpipe` in the same environment."""
+        return subprocess.run(
+            [sys.executable, "-m", "prfpipe", *words],
+            env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    home = tmp_path_factory.mktemp("up")
+    write_lever(home / "levers" / "lever", profiles=[], scenarios=SCENARIOS)
+    places = {"UP": "up", "RUNS": "runs", "LEVERS": "levers"}
+    environment = clean_environment(home) | own_environment(home) | {"PYTHONPATH": str(ROOT)}
+    environment |= {f"PRFPIPE_{name}": str(home / folder) for name, folder in places.items()}
+    with (home / "err").open("w") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "prfpipe", "up", "--s3"],
+            env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=err, text=True,
+        )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        said = _until_told(process.stdout)
+        assert "Prefect UI" in said, (home / "err").read_text()
+        yield Running(home, environment, process, said)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def _until_told(out: IO[str]) -> str:
+    lines: list[str] = []
+    for line in out:
+        lines.append(line)
+        if line.startswith("stop"):
+            break
+    return "".join(lines)
+
+
+def test_every_part_is_healthy(running: Running) -> None:
+    done = running.command("up", "--status", "--json")
+    document = json.loads(done.stdout)
+    assert done.returncode == 0, done.stdout
+    assert document["healthy"] is True
+    assert [part["part"] for part in document["parts"]] == [
+        "Prefect server", "worker", "deployments", "automations", "host limit", "S3 server",
+    ]  # fmt: skip
+    assert document["up"]["ui"] in running.said
+
+
+def test_a_second_one_says_that_one_is_running(running: Running) -> None:
+    done = running.command("up")
+    assert done.returncode == 2
+    assert "it is up already" in done.stderr
+
+
+def test_what_the_server_says_is_kept_from_others(running: Running) -> None:
+    assert (running.home / "up").stat().st_mode & 0o077 == 0
+    assert (running.home / "up" / "s3-credentials.json").stat().st_mode & 0o077 == 0
+
+
+def test_a_run_from_the_form_ends_in_the_s3_store(running: Running) -> None:
+    up = json.loads(running.command("up", "--status", "--json").stdout)["up"]
+    deployment = httpx.get(f"{up['api']}/deployments/name/evaluate-lever/evaluate-lever", timeout=30).json()
+    answer = httpx.post(
+        f"{up['api']}/deployments/{deployment['id']}/create_flow_run",
+        json={
+            "parameters": {"lever": "LEV-TEST", "effort": "quick", "accept_noise": True},
+            "job_variables": {"command": shlex.join([sys.executable, str(SHORT), "prefect.engine"])},
+        },
+        timeout=30,
+    )
+    assert answer.is_success, answer.text
+    run: dict[str, Any] = {}
+
+    def ended() -> bool:
+        run.update(httpx.get(f"{up['api']}/flow_runs/{answer.json()['id']}", timeout=30).json())
+        return run["state_type"] in {"COMPLETED", "FAILED", "CRASHED"}
+
+    wait_until(ended, SECONDS, run)
+    assert run["state_type"] == "COMPLETED", run["state"]
+    [statement] = (running.home / "up" / "s3" / "evidence").rglob("statement.dsse.json")
+    assert statement.parent.name.split("-", 1)[1].startswith("lev-test")
+
+
+def test_ctrl_c_stops_all_of_it(running: Running) -> None:
+    running.process.send_signal(signal.SIGINT)
+    assert running.process.wait(60) == 0, (running.home / "err").read_text()
+    assert "everything is stopped" in (running.home / "err").read_text()
+    wait_until(lambda: not [line for line in left_over(running.home) if str(os.getpid()) not in line], 20, "the end")
+    done = running.command("up", "--status")
+    assert (done.returncode, done.stdout) == (4, "nothing is up; `prfpipe up` starts it\n")
+
+
+def test_outside_of_a_checkout_it_says_where_to_start(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "prfpipe", "up"],
+        env=clean_environment(tmp_path) | {"PYTHONPATH": str(ROOT)},
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "no prefect.yaml" in done.stderr
