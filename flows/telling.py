@@ -2,6 +2,7 @@
 
 import logging
 import time
+from uuid import UUID
 
 from prefect import get_run_logger
 from prefect.artifacts import (
@@ -69,7 +70,9 @@ class RunProgress:
 
     def __init__(self, lever: str) -> None:
         self._lines = run_log()
-        self._bar = create_progress_artifact(0.0, key=f"{lever.lower()}-progress", description="plan")
+        bar = create_progress_artifact(0.0, key=f"{lever.lower()}-progress", description="plan")
+        assert isinstance(bar, UUID)  # noqa: S101 - outside of an event loop it is no coroutine
+        self._bar = bar
         self._told = time.monotonic()
 
     def say(self, text: str, *, done: float | None = None, remaining: float | None = None) -> None:
