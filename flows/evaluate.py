@@ -8,6 +8,7 @@ kind completes the flow; it fails when there is none.
 import time
 from typing import Annotated, Any
 
+import httpx
 from prefect import Task, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
@@ -22,8 +23,13 @@ from flows.telling import RunProgress, log_summary, publish_verdict, tell_failur
 from prfpipe import host
 from prfpipe.artifacts.derive import headline
 from prfpipe.doctrine import Stage
+<<<<<<< HEAD
 from prfpipe.errors import StoreUnavailableError
 from prfpipe.lever import Lever
+=======
+from prfpipe.errors import HostError, LeverError, StoreUnavailableError
+from prfpipe.lever import Lever, list_levers
+>>>>>>> 8be74ec913d4ad6bd19bb210268d7c19522d6200
 from prfpipe.loop import LOOP, Options, Outcome, Run, close, open_run
 from prfpipe.models import Effort, RunId
 from prfpipe.progress import Progress, Terminal
@@ -93,11 +99,26 @@ def evaluate_folder(lever: Lever, options: Options, settings: Settings, resume: 
 
 
 def run(lever: Lever, options: Options, settings: Settings, resume: str | None) -> Outcome:
-    """Run the flow in this process, on the configured Prefect server or on an ephemeral one."""
+    """Run the flow in this process, on the configured Prefect server or on an ephemeral one.
+
+    Raises:
+        HostError: the configured server cannot be reached, or was lost; what was recorded is kept.
+    """
     # The first client starts the ephemeral server, which inherits the CPUs that it may use.
-    with host.leave_cpu_free(host.measuring_cpu()), get_client(sync_client=True):
-        pass
-    return evaluate_folder(lever, options, settings, resume)
+    with host.leave_cpu_free(host.measuring_cpu()), get_client(sync_client=True) as client:
+        trouble = client.api_healthcheck()
+    if trouble:
+        raise HostError(f"{client.api_url}: no Prefect server answers: {trouble}", hint=_WITHOUT_SERVER)
+    try:
+        return evaluate_folder(lever, options, settings, resume)
+    except httpx.HTTPError as error:
+        raise HostError(f"{client.api_url}: the Prefect server was lost: {error}", hint=_WITHOUT_SERVER) from error
+
+
+_WITHOUT_SERVER = (
+    "Start the server (`prefect server start`) or unset PREFECT_API_URL, or evaluate with --inline, which needs none; "
+    "a run that had begun goes on with --resume and its id, the name of its folder."
+)
 
 
 def run_loop(lever: Lever, options: Options, settings: Settings, progress: Progress, resume: str | None) -> Outcome:
