@@ -23,13 +23,8 @@ from flows.telling import RunProgress, log_summary, publish_verdict, tell_failur
 from prfpipe import host
 from prfpipe.artifacts.derive import headline
 from prfpipe.doctrine import Stage
-<<<<<<< HEAD
-from prfpipe.errors import StoreUnavailableError
+from prfpipe.errors import HostError, StoreUnavailableError
 from prfpipe.lever import Lever
-=======
-from prfpipe.errors import HostError, LeverError, StoreUnavailableError
-from prfpipe.lever import Lever, list_levers
->>>>>>> 8be74ec913d4ad6bd19bb210268d7c19522d6200
 from prfpipe.loop import LOOP, Options, Outcome, Run, close, open_run
 from prfpipe.models import Effort, RunId
 from prfpipe.progress import Progress, Terminal
