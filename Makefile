@@ -7,7 +7,7 @@ LEVER ?= LEV-01
 EFFORT ?= quick
 
 .DEFAULT_GOAL := help
-.PHONY: help setup evaluate levers test lint format golden wheel-check calibrate lock clean
+.PHONY: help setup evaluate levers test lint format golden wheel-check calibrate reliability lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
