@@ -34,7 +34,7 @@ trusts the key that signed it.""",
     "archive": """`prfpipe audit --archive`: whole signed bundles of five levers, every signature, file, statistic and
 verdict again, in one process.""",
     "listing": """`prfpipe bundles` in a process of its own; three objects a bundle. Memory is the peak of the whole
-process.""",
+process, or of the one that started it if that was larger.""",
     "cheats": "Lever folders that try to be adopted without being better, through the whole loop.",
 }
 
@@ -74,7 +74,7 @@ def _part(name: str, part: Mapping[str, Any]) -> str:
 def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
     """All columns but what is told in words below the table."""
     columns = [column for column in rows[0] if column not in {"failed", "by"}]
-    yield "| " + " | ".join(column.replace("_", " ") for column in columns) + " |"
+    yield "| " + " | ".join(column.replace("_", " ").replace("mib", "MiB") for column in columns) + " |"
     yield "|" + "|".join("---" if isinstance(rows[0][column], str) else "---:" for column in columns) + "|"
     for row in rows:
         yield "| " + " | ".join(_shown(row[column]) for column in columns) + " |"
