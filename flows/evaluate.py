@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 from prefect import Task, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
@@ -20,7 +21,7 @@ from flows.telling import log_summary, publish_verdict, run_log, tell_failures_i
 from prfpipe import host
 from prfpipe.artifacts.derive import headline
 from prfpipe.doctrine import Stage
-from prfpipe.errors import LeverError, StoreUnavailableError
+from prfpipe.errors import HostError, LeverError, StoreUnavailableError
 from prfpipe.lever import Lever, list_levers
 from prfpipe.loop import LOOP, Options, Outcome, Run, close, open_run
 from prfpipe.models import Effort, RunId
@@ -79,11 +80,26 @@ def evaluate_folder(lever: Lever, options: Options, settings: Settings, resume: 
 
 
 def run(lever: Lever, options: Options, settings: Settings, resume: str | None) -> Outcome:
-    """Run the flow in this process, on the configured Prefect server or on an ephemeral one."""
+    """Run the flow in this process, on the configured Prefect server or on an ephemeral one.
+
+    Raises:
+        HostError: the configured server cannot be reached, or was lost; what was recorded is kept.
+    """
     # The first client starts the ephemeral server, which inherits the CPUs that it may use.
-    with host.leave_cpu_free(host.measuring_cpu()), get_client(sync_client=True):
-        pass
-    return evaluate_folder(lever, options, settings, resume)
+    with host.leave_cpu_free(host.measuring_cpu()), get_client(sync_client=True) as client:
+        trouble = client.api_healthcheck()
+    if trouble:
+        raise HostError(f"{client.api_url}: no Prefect server answers: {trouble}", hint=_WITHOUT_SERVER)
+    try:
+        return evaluate_folder(lever, options, settings, resume)
+    except httpx.HTTPError as error:
+        raise HostError(f"{client.api_url}: the Prefect server was lost: {error}", hint=_WITHOUT_SERVER) from error
+
+
+_WITHOUT_SERVER = (
+    "Start the server (`prefect server start`) or unset PREFECT_API_URL, or evaluate with --inline, which needs none; "
+    "a run that had begun goes on with --resume and its id, the name of its folder."
+)
 
 
 def _loop(lever: Lever, options: Options, settings: Settings, progress: Progress, resume: str | None) -> Outcome:

@@ -1,11 +1,19 @@
 """All sub-commands with their flags and examples. Only argparse is imported; a command loads what it needs."""
 
 import argparse
-import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-Command = Callable[[argparse.Namespace], int]
+from prfpipe.cli.arguments import (
+    Commands,
+    add_command,
+    add_json,
+    add_since,
+    add_store,
+    add_trust,
+    loader,
+)
+
 EFFORTS = ("quick", "standard", "rigorous")
 PROFILES = ("dev_local", "ci_dev", "enterprise")
 
@@ -67,11 +75,8 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-_Commands = argparse._SubParsersAction
-
-
-def _evaluate(commands: "_Commands[argparse.ArgumentParser]") -> None:
-    parser = _command(
+def _evaluate(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = add_command(
         commands,
         "evaluate",
         "run the loop for a lever and archive the evidence",
@@ -96,46 +101,48 @@ def _evaluate(commands: "_Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("--resume", metavar="RUN_ID", help="go on with a run that was interrupted")
     parser.add_argument("--accept-noise", action="store_true", help="measure on a noisy host; the plan records it")
     parser.add_argument("--seed", type=int, help="seed of all schedules and operations (default: a fresh one)")
-    _store(parser)
-    _json(parser)
+    add_store(parser)
+    add_json(parser)
 
 
-def _levers(commands: "_Commands[argparse.ArgumentParser]") -> None:
-    parser = _command(commands, "levers", "list the levers under ./levers", "prfpipe levers", "prfpipe levers --json")
-    _json(parser)
-    parser = _command(
+def _levers(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = add_command(
+        commands, "levers", "list the levers under ./levers", "prfpipe levers", "prfpipe levers --json"
+    )
+    add_json(parser)
+    parser = add_command(
         commands, "check", "check a lever folder: its lever.yaml, what it requires, one operation on both variants",
         "prfpipe check levers/lev_01_compat_cache",
     )  # fmt: skip
     parser.add_argument("folder", metavar="DIR", help="a lever folder")
-    _json(parser)
-    parser = _command(commands, "new", "write a lever folder to start from", "prfpipe new levers/my_lever")
+    add_json(parser)
+    parser = add_command(commands, "new", "write a lever folder to start from", "prfpipe new levers/my_lever")
     parser.add_argument("folder", metavar="DIR", help="the folder to make; it must not exist")
-    _command(commands, "schema", "print the JSON schema of lever.yaml", "prfpipe schema > lever.schema.json")
+    add_command(commands, "schema", "print the JSON schema of lever.yaml", "prfpipe schema > lever.schema.json")
 
 
-def _evidence(commands: "_Commands[argparse.ArgumentParser]") -> None:
-    parser = _command(
+def _evidence(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = add_command(
         commands, "bundles", "list the bundles in the store, oldest first, and finished runs that are not there yet",
         "prfpipe bundles --lever LEV-01 --since 2026-11-01",
         "prfpipe bundles --limit 100 --after 20261123T081500Z-lev-01-3f9c2a7b",
     )  # fmt: skip
     parser.add_argument("--lever", metavar="ID", help="only bundles of this lever")
-    _since(parser)
+    add_since(parser)
     parser.add_argument("--after", metavar="RUN_ID", help="only runs that come after this one")
     parser.add_argument("--limit", metavar="N", type=int, help="at most N of them")
-    _store(parser)
-    _json(parser)
-    parser = _command(
+    add_store(parser)
+    add_json(parser)
+    parser = add_command(
         commands, "results", "show the newest result of each lever, each bundle audited first",
         "prfpipe results --effort standard", "prfpipe results --lever LEV-01 --markdown",
     )  # fmt: skip
     parser.add_argument("--lever", metavar="ID", help="only of this lever")
     parser.add_argument("--effort", choices=EFFORTS, help="only results of this effort")
     parser.add_argument("--markdown", action="store_true", help="as a page, with guards, runs and hosts")
-    _store(parser)
-    _json(parser)
-    parser = _command(
+    add_store(parser)
+    add_json(parser)
+    parser = add_command(
         commands, "fetch", "copy a bundle out of the store, each file verified; after an interruption it goes on",
         "prfpipe fetch latest --lever LEV-01 --to ./bundle",
         "prfpipe fetch 20261123T081500Z-lev-01-3f9c2a7b --link --expires 2d",
@@ -148,23 +155,23 @@ def _evidence(commands: "_Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument(
         "--expires", metavar="SPAN", default="1h", help="with --link: 30m, 12h, 7d (default: %(default)s)"
     )
-    _store(parser)
-    _json(parser)
-    parser = _command(
+    add_store(parser)
+    add_json(parser)
+    parser = add_command(
         commands, "archive", "put finished runs of this machine into the store, again or at last",
         "prfpipe archive 20261123T081500Z-lev-01-3f9c2a7b", "prfpipe archive --all --store s3://bucket/team",
     )  # fmt: skip
     parser.add_argument("run_id", metavar="RUN_ID", nargs="?", help="a finished run in the work folder")
     parser.add_argument("--all", action="store_true", help="every finished run that the store does not have")
-    _store(parser)
-    _json(parser)
+    add_store(parser)
+    add_json(parser)
     _audit(commands)
     _replay(commands)
     _doctrine(commands)
     _stores(commands)
 
 
-def _stores(commands: "_Commands[argparse.ArgumentParser]") -> None:
+def _stores(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "store", help="what a store can do, and whether all is well with it",
         description="What a store can do, and whether all is well with it.",
@@ -182,7 +189,7 @@ def _stores(commands: "_Commands[argparse.ArgumentParser]") -> None:
     )  # fmt: skip
     parser.add_argument("--read-data", action="store_true", help="read every byte and compare its sha256")
     parser.add_argument("--lever", metavar="ID", help="only bundles of this lever")
-    _since(parser)
+    add_since(parser)
     parser = _on_store(
         inner, "clean", "remove what interrupted work left; never a committed bundle",
         "prfpipe store clean --dry-run", "prfpipe store clean --older-than 30d",
@@ -197,19 +204,19 @@ def _stores(commands: "_Commands[argparse.ArgumentParser]") -> None:
 
 
 def _on_store(
-    commands: "_Commands[argparse.ArgumentParser]", name: str, what: str, *examples: str
+    commands: "Commands[argparse.ArgumentParser]", name: str, what: str, *examples: str
 ) -> argparse.ArgumentParser:
     """A sub-command of `prfpipe store`; the store is its argument, or that of --store."""
-    parser = _command(commands, name, what, *examples)
-    parser.set_defaults(command=_loader("store"), action=name)
+    parser = add_command(commands, name, what, *examples)
+    parser.set_defaults(command=loader("store"), action=name)
     parser.add_argument("store", metavar="URL", nargs="?", default=argparse.SUPPRESS, help="the store")
-    _store(parser)
-    _json(parser)
+    add_store(parser)
+    add_json(parser)
     return parser
 
 
-def _audit(commands: "_Commands[argparse.ArgumentParser]") -> None:
-    parser = _command(
+def _audit(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = add_command(
         commands, "audit", "check a bundle file by file and derive its verdict again, offline",
         "prfpipe audit ./bundle", "prfpipe audit 20261123T081500Z-lev-01-3f9c2a7b --json",
         "prfpipe audit --archive --store ./evidence --trust our-bench.pub",
@@ -217,17 +224,17 @@ def _audit(commands: "_Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument(
         "bundle", metavar="DIR|RUN_ID", nargs="?", help="the folder of a bundle, or a run id in the store"
     )
-    _trust(parser)
+    add_trust(parser)
     parser.add_argument("--archive", action="store_true", help="every bundle of the store, and the chains they form")
     parser.add_argument("--lever", metavar="ID", help="with --archive: only of this lever")
-    _since(parser)
+    add_since(parser)
     parser.add_argument("--seen", metavar="FILE", help="with --archive: where each chain ended last time; kept up")
-    _store(parser)
-    _json(parser)
+    add_store(parser)
+    add_json(parser)
 
 
-def _replay(commands: "_Commands[argparse.ArgumentParser]") -> None:
-    parser = _command(
+def _replay(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = add_command(
         commands, "replay", "measure a bundle's plan again on this host, and say whether the effect agrees",
         "prfpipe replay ./bundle", "prfpipe replay 20261123T081500Z-lev-01-3f9c2a7b --effort quick",
     )  # fmt: skip
@@ -242,21 +249,13 @@ def _replay(commands: "_Commands[argparse.ArgumentParser]") -> None:
         help="still the same effect (default: %(default)s)",
     )
     parser.add_argument("--accept-noise", action="store_true", help="measure on a noisy host; the plan records it")
-    _trust(parser)
-    _store(parser)
-    _json(parser)
+    add_trust(parser)
+    add_store(parser)
+    add_json(parser)
 
 
-def _trust(parser: argparse.ArgumentParser) -> None:
-    # Repeated, not a list: `audit --trust signer.pub ./bundle` must not take the bundle for a key.
-    parser.add_argument(
-        "--trust", metavar="KEY", action="append", default=[],
-        help="a key id or the file of a public key; only such signers are believed (may stand several times)",
-    )  # fmt: skip
-
-
-def _doctrine(commands: "_Commands[argparse.ArgumentParser]") -> None:
-    parser = _command(
+def _doctrine(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = add_command(
         commands, "doctrine", "check the doctrine's invariants: PRF-001, or PRF-002 with what is missing",
         "prfpipe doctrine", "prfpipe doctrine ./bundle", "prfpipe doctrine --archive ./evidence --json",
     )  # fmt: skip
@@ -269,12 +268,12 @@ def _doctrine(commands: "_Commands[argparse.ArgumentParser]") -> None:
         "--archive", metavar="URL",
         help="a store: the gates, and of each lever its newest adopted bundle (its newest if none was adopted)",
     )  # fmt: skip
-    _store(parser)
-    _json(parser)
+    add_store(parser)
+    add_json(parser)
 
 
-def _keys(commands: "_Commands[argparse.ArgumentParser]") -> None:
-    parser = _command(
+def _keys(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = add_command(
         commands, "keys", "the key that signs evidence, and the keys whose evidence you believe",
         "prfpipe keys init", "prfpipe keys show --pem > our-bench.pub", "prfpipe keys trust our-bench.pub",
     )  # fmt: skip
@@ -296,16 +295,16 @@ def _keys(commands: "_Commands[argparse.ArgumentParser]") -> None:
 
 
 def _action(
-    inner: "_Commands[argparse.ArgumentParser]", name: str, what: str, *examples: str
+    inner: "Commands[argparse.ArgumentParser]", name: str, what: str, *examples: str
 ) -> argparse.ArgumentParser:
-    parser = _command(inner, name, what, *examples)
-    parser.set_defaults(command=_loader("keys"))
-    _json(parser)
+    parser = add_command(inner, name, what, *examples)
+    parser.set_defaults(command=loader("keys"))
+    add_json(parser)
     return parser
 
 
-def _gate(commands: "_Commands[argparse.ArgumentParser]") -> None:
-    parser = _command(
+def _gate(commands: "Commands[argparse.ArgumentParser]") -> None:
+    parser = add_command(
         commands,
         "gate",
         "hold the runtime against the budgets of PRF-01 to PRF-04, for CI",
@@ -327,39 +326,4 @@ def _gate(commands: "_Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("--ready", metavar="TEXT", default="", help="with COMMAND: the line that says it is ready")
     parser.add_argument("--junit", metavar="FILE", help="write JUnit XML as well")
     parser.add_argument("--against", metavar="COMMIT", help="with `check`: ledgers may only have grown since")
-    _json(parser)
-
-
-def _command(
-    commands: "_Commands[argparse.ArgumentParser]", name: str, what: str, *examples: str
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        name,
-        help=what,
-        description=what[0].upper() + what[1:] + ".",
-        epilog="examples:\n" + "\n".join(f"  {example}" for example in examples),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(command=_loader(name))
-    return parser
-
-
-def _loader(name: str) -> Command:
-    def command(arguments: argparse.Namespace) -> int:
-        module = importlib.import_module(f"prfpipe.cli.{name}")
-        result: int = module.command(arguments)
-        return result
-
-    return command
-
-
-def _since(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--since", metavar="DATE", help="only runs that began on this day (UTC) or later: YYYY-MM-DD")
-
-
-def _store(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--store", metavar="URL", help="folder or s3://bucket/prefix?endpoint=URL (default ./evidence)")
-
-
-def _json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="one JSON document on stdout and nothing else")
+    add_json(parser)

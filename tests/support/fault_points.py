@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -65,6 +66,7 @@ class Crossings:
     unsynced: dict[str, int] = field(default_factory=dict)
     undo: dict[str, list[Callable[[], object]]] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
+    lock: Lock = field(default_factory=Lock)
 
     @contextmanager
     def hooked(self) -> Iterator["Crossings"]:
@@ -98,8 +100,10 @@ class Crossings:
         return hooked
 
     def _cross(self, label: str, real: Callable[[], Any], half: Callable[[], Any] | None) -> Any:
-        self.crossed.append(label)
-        number = len(self.crossed)
+        # Racing writers cross in threads of their own; every number is given once.
+        with self.lock:
+            self.crossed.append(label)
+            number = len(self.crossed)
         if number != self.at and not (self.how is How.READ_ONLY and 0 < self.at < number):
             return real()
         if self.how.error:
