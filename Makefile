@@ -5,9 +5,10 @@ BIN := .venv/bin
 READY := .venv/ready
 LEVER ?= LEV-01
 EFFORT ?= quick
+PROFILE ?= dev_local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup evaluate levers test lint format golden wheel-check calibrate reliability lock clean
+.PHONY: help setup evaluate levers gates test lint format golden wheel-check calibrate reliability lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +39,11 @@ evaluate: setup ## run a lever through the loop: LEVER=LEV-01 EFFORT=quick|stand
 levers: setup ## evaluate every lever at standard effort and write docs/levers.md (about 40 minutes)
 	@$(BIN)/prfpipe evaluate all --effort standard --inline || case $$? in 1|3) ;; *) exit $$? ;; esac
 	$(BIN)/prfpipe results --effort standard --markdown > docs/levers.md.new && mv docs/levers.md.new docs/levers.md
+
+# Over budget (1) and undecided (3) are results, as above; the table and the reports' places end what is printed.
+gates: setup ## run the gates PRF-01 to PRF-04: PROFILE=dev_local|ci_dev|enterprise EFFORT=quick|standard|rigorous
+	@$(BIN)/prfpipe gate all --profile $(PROFILE) --effort $(EFFORT) --junit .prfpipe/gates/junit.xml || case $$? in 1|3) ;; *) exit $$? ;; esac
+	@echo "JUnit   $(CURDIR)/.prfpipe/gates/junit.xml"
 
 # What runs whole evaluations has the machine to itself: two at once would share the measuring core.
 WHOLE := tests/e2e tests/faults tests/flows

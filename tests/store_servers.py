@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 ACCESS_KEY = "test-access-key"
 SECRET_KEY = "test-secret-key"
 BUCKET = "bucket"
-START_SECONDS = 60
+START_SECONDS = 300
 
 
 # The short cache lets tests change objects behind the server's back.
@@ -119,7 +119,7 @@ class FaultyS3:
 
 class S3Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 10
+    timeout = 120
     s3: FaultyS3
     body: bytes
 

@@ -22,9 +22,12 @@ class Subject:
         return ()
 
     def operate(self, operation: Mapping[str, Any]) -> list[Any]:
-        """The results of one turn, when all of them may be released."""
-        runtime = self._started or self._start()
-        return runtime.perform_all(self._params["path"], operation["turn"], by=operation["by"])
+        """The results of each turn, when all of them are released; one that nobody waits behind is not begun early."""
+        runtime, path = self._started or self._start(), self._params["path"]
+        turns = [(turn["by"], turn["operations"]) for turn in operation["turns"]]
+        if len(turns) > 1:
+            return list(runtime.perform_each(path, turns))
+        return [runtime.perform_all(path, operations, by) for by, operations in turns]
 
     def close(self) -> None:
         """Ends the runtime."""

@@ -1,7 +1,9 @@
 """PRF-03's workload: turns of the runtime's hot paths, made by the levers' own workloads. Owned by neither variant.
 
-`params`: the hot path (`path`), how many operations one turn releases together (`turn`), and what the lever's workload
-wants to know (`lever`). `signed: true` has lockstep's streams recorded and signed by a publisher.
+`params`: the hot path (`path`), how many operations one turn releases together (`turn`), how many turns are asked for
+by two clients, each of which waits for its results before it asks again (`turns`, by default one turn of one client),
+and what the lever's workload wants to know (`lever`). `signed: true` has lockstep's streams recorded and signed by a
+publisher.
 """
 
 import itertools
@@ -29,12 +31,12 @@ CALLERS = sorted(publisher.shipped_extensions())
 
 
 def operations(params: Mapping[str, Any], seed: int) -> Iterator[Operation]:
-    """Endless turns; each is asked for by one of the runtime's extensions."""
+    """Endless; each turn is asked for by one of the runtime's extensions."""
     rng = random.Random(seed)
     stream = _stream(params, seed)
     for number in itertools.count(1):
-        turn = [next(stream) for _ in range(params["turn"])]
-        yield {"path": params["path"], "number": number, "by": rng.choice(CALLERS), "turn": turn}
+        turns = [_turn(rng, stream, params["turn"]) for _ in range(params.get("turns", 1))]
+        yield {"path": params["path"], "number": number, "turns": turns}
 
 
 def canonical(result: object) -> bytes:
@@ -43,8 +45,8 @@ def canonical(result: object) -> bytes:
 
 
 def edge_cases(params: Mapping[str, Any]) -> Iterator[tuple[str, list[Operation]]]:
-    """One turn of the scenario; what each path has to get right is proven where its lever is."""
-    yield "one turn", list(itertools.islice(operations(params, 1), 1))
+    """One operation of the scenario; what each path has to get right is proven where its lever is."""
+    yield "one operation", list(itertools.islice(operations(params, 1), 1))
 
 
 def prepare(operation: Operation, params: Mapping[str, Any], workdir: Path) -> None:
@@ -54,7 +56,7 @@ def prepare(operation: Operation, params: Mapping[str, Any], workdir: Path) -> N
     path = operation["path"]
     if path not in {"compat", "lockstep"}:
         return
-    (lever_operation,) = operation["turn"]
+    ((lever_operation,),) = (turn["operations"] for turn in operation["turns"])
     _lever(path).workload.prepare(lever_operation, params.get("lever", {}), workdir)
     name = "project" if path == "compat" else "streams"
     if path == "lockstep":
@@ -62,6 +64,10 @@ def prepare(operation: Operation, params: Mapping[str, Any], workdir: Path) -> N
     if path == "compat" or lever_operation.get("recorded", {}).get("signed"):
         envelope = publisher.sign_folder(workdir / name, name, operation["number"])
         (workdir / f"{name}.manifest").write_bytes(envelope)
+
+
+def _turn(rng: random.Random, stream: Iterator[Any], size: int) -> dict[str, Any]:
+    return {"by": rng.choice(CALLERS), "operations": list(itertools.islice(stream, size))}
 
 
 def _reach_the_disk(folder: Path) -> None:

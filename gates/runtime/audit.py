@@ -3,7 +3,8 @@
 The file begins with a head of `HEAD_BYTES` that says how many records and bytes there are, the digest of the last
 record and the policy epoch, sealed by HMAC-SHA256 with a key of this machine. A record is a line: the digest of the
 digest before it and its own text, then that text, the events of one turn as JSON. A flush appends records, replaces
-the head, and waits for the disk once. What stands behind the sealed length was never released: a crash left it there.
+the head, and waits for the disk once; the caller may compute meanwhile (`begin`, `settle`), but a flush is written only
+when the one before is on disk. What stands behind the sealed length was never released: a crash left it there.
 Zeros stand there as well: room that is written ahead, since a flush into room that is there does not wait for the file
 system's journal.
 
@@ -18,9 +19,12 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from gates.runtime.errors import AuditError
+
+if TYPE_CHECKING:
+    from gates.runtime.flusher import Flusher
 
 HEAD_BYTES = 512
 """One sector of a disk, which is written as a whole or not at all."""
@@ -44,10 +48,13 @@ class AuditLog:
     """The log of one runtime; another one that wants the same file is refused."""
 
     def __init__(self, descriptor: int, key: bytes, head: Head) -> None:
-        self._descriptor, self._key, self.head = descriptor, key, head
+        self._descriptor, self.head = descriptor, head
+        self._mac = _mac(key)
         self._digest = bytes.fromhex(head.digest)
         self._pending: list[bytes] = []
         self._room = head.bytes
+        self._in_flight: Head | None = None
+        self._flusher: Flusher | None = None
         self._broken = False
         self.dropped = 0
         """Bytes of records that a crash had cut short, or that were never released, when the log was opened."""
@@ -59,7 +66,7 @@ class AuditLog:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError as error:
             raise AuditError(f"{path}: there is a log already") from error
-        os.write(descriptor, _sealed(Head(0, HEAD_BYTES, hashlib.sha256(key).hexdigest(), epoch), key))
+        os.write(descriptor, _sealed(Head(0, HEAD_BYTES, hashlib.sha256(key).hexdigest(), epoch), _mac(key)))
         os.fsync(descriptor)
         os.close(descriptor)
 
@@ -109,40 +116,84 @@ class AuditLog:
         Raises:
             AuditError: it is not, and this log takes nothing more.
         """
-        if self._broken:
-            raise AuditError("the audit log could not be written before: nothing is released any more")
-        epoch = self.head.epoch if epoch is None else epoch
-        if not self._pending and epoch == self.head.epoch:
-            return
-        data = b"".join(self._pending)
-        records, end = self.head.records + len(self._pending), self.head.bytes + len(data)
-        self._write(data, Head(records, end, self._digest.hex(), epoch))
+        if (head := self._written(epoch)) is not None:
+            try:
+                self._sync()
+            except OSError as error:
+                raise _lost(error) from error
+            self._broken, self.head = False, head
 
-    def _write(self, data: bytes, head: Head) -> None:
-        self._broken = True
-        try:
-            if head.bytes > self._room:
-                self._room = head.bytes + ROOM_BYTES
-                _write(self._descriptor, bytes(self._room - self.head.bytes), self.head.bytes)
-            _write(self._descriptor, data, self.head.bytes)
-            _write(self._descriptor, _sealed(head, self._key), 0)
-            _sync(self._descriptor)
-        except OSError as error:
-            raise AuditError(f"the audit log cannot be written: {error.strerror}") from error
-        self._broken, self.head, self._pending = False, head, []
+    def begin(self, epoch: int | None = None) -> None:
+        """As `flush`, but return while the disk is busy: nothing of it may be released before `settle` has returned.
+
+        What was begun before is settled first. Raises `AuditError`; see `flush`.
+        """
+        if (head := self._written(epoch)) is not None:
+            if self._flusher is None:
+                from gates.runtime.flusher import Flusher
+
+                self._flusher = Flusher(self._sync)
+            self._flusher.begin()
+            self._in_flight = head
+
+    def settle(self) -> None:
+        """What `begin` has begun is on disk when this returns.
+
+        Raises:
+            AuditError: it is not, or something before it was not: nothing may be released any more.
+        """
+        if self._in_flight is not None and self._flusher is not None:
+            failure = self._flusher.wait()
+            head, self._in_flight = self._in_flight, None
+            if failure is not None:
+                raise _lost(failure) from failure
+            self._broken, self.head = False, head
+        elif self._broken:
+            raise AuditError("the audit log could not be written before: nothing is released any more")
 
     def close(self) -> None:
         """Flush and let go of the file; calling it again does nothing."""
         if self._descriptor < 0:
             return
         try:
+            if self._in_flight is not None:
+                self.settle()
             if not self._broken:
                 self.flush()
                 os.ftruncate(self._descriptor, self.head.bytes)
         finally:
+            if self._flusher is not None:
+                self._flusher.close()
             os.close(self._descriptor)
             self._descriptor = -1
             self._broken = True
+
+    def _written(self, epoch: int | None) -> Head | None:
+        """Write what is pending and the head that seals it; until the sync the log is broken. None: nothing to do."""
+        self.settle()
+        epoch = self.head.epoch if epoch is None else epoch
+        if not self._pending and epoch == self.head.epoch:
+            return None
+        data = b"".join(self._pending)
+        records, end = self.head.records + len(self._pending), self.head.bytes + len(data)
+        head = Head(records, end, self._digest.hex(), epoch)
+        self._broken = True
+        try:
+            self._write(data, head)
+        except OSError as error:
+            raise _lost(error) from error
+        self._pending = []
+        return head
+
+    def _write(self, data: bytes, head: Head) -> None:
+        if head.bytes > self._room:
+            self._room = head.bytes + ROOM_BYTES
+            _write(self._descriptor, bytes(self._room - self.head.bytes), self.head.bytes)
+        _write(self._descriptor, data, self.head.bytes)
+        _write(self._descriptor, _sealed(head, self._mac), 0)
+
+    def _sync(self) -> None:
+        _sync(self._descriptor)
 
 
 def verified(data: bytes, key: bytes) -> Head:
@@ -171,18 +222,30 @@ def events(data: bytes, key: bytes) -> list[dict[str, Any]]:
     return [event for line in lines for event in json.loads(line[_DIGITS + 1 :])]
 
 
-def _seal(text: bytes, key: bytes) -> bytes:
-    return hmac.digest(key, text, "sha256").hex().encode("ascii")
+def _lost(failure: BaseException) -> AuditError:
+    text = failure.strerror if isinstance(failure, OSError) else str(failure)
+    return AuditError(f"the audit log cannot be written: {text}")
 
 
-def _sealed(head: Head, key: bytes) -> bytes:
-    text = _encode(head).encode("ascii")
-    return (text + b" " + _seal(text, key)).ljust(HEAD_BYTES - 1) + b"\n"
+def _mac(key: bytes) -> hmac.HMAC:
+    """Made once for a key: each seal begins with a copy."""
+    return hmac.new(key, digestmod="sha256")
+
+
+def _seal(text: bytes, mac: hmac.HMAC) -> bytes:
+    own = mac.copy()
+    own.update(text)
+    return own.hexdigest().encode("ascii")
+
+
+def _sealed(head: Head, mac: hmac.HMAC) -> bytes:
+    text = b'[%d,%d,"%b",%d]' % (head.records, head.bytes, head.digest.encode("ascii"), head.epoch)
+    return (text + b" " + _seal(text, mac)).ljust(HEAD_BYTES - 1) + b"\n"
 
 
 def _head(line: bytes, key: bytes) -> Head:
     text, _, seal = line.rstrip().partition(b" ")
-    if len(line) != HEAD_BYTES or not hmac.compare_digest(seal, _seal(text, key)):
+    if len(line) != HEAD_BYTES or not hmac.compare_digest(seal, _seal(text, _mac(key))):
         raise AuditError("the head of the audit log is not the one that this machine has sealed")
     return Head(*json.loads(text))
 

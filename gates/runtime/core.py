@@ -1,12 +1,12 @@
 """The runtime: starts lazily, performs operations on its hot paths, releases results when they are on record."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from gates.runtime.config import Config, Instruments, load_config
-from gates.runtime.errors import ConfigError
+from gates.runtime.errors import AuditError, ConfigError
 from gates.runtime.trust import Guard
 
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 PATHS = ("compat", "lockstep", "hostcalls", "policies", "scheduler", "extensions")
 """The hot paths; each is a module of `gates.runtime.paths` with a class `HotPath`."""
+
+Turn = tuple[str, Sequence[Any]]
+"""On whose behalf (an extension), and operations that are released together."""
 
 
 class Runtime:
@@ -75,9 +78,31 @@ class Runtime:
 
     def perform_all(self, path: str, operations: Sequence[Any], by: str = "host") -> list[Any]:
         """One turn: operations that were waiting are done one after the other and released together. See `perform`."""
-        with self.guard.turn():
-            perform = self._path(path).perform
-            return [perform(operation, ("Extension", by)) for operation in operations]
+        return self._turn(path, operations, by, wait=True)
+
+    def perform_each(self, path: str, turns: Iterable[Turn]) -> Iterator[list[Any]]:
+        """Turns of several clients: each is computed while the record of the one before goes to the disk.
+
+        A turn's results come when its record is on disk. `turns` is asked for one turn more than was released, so a
+        client that waits for its results before it asks again can share the runtime with one other. Raises as
+        `perform` does, after the results of all turns before.
+        """
+        ready: list[list[Any]] = []
+        fault: Exception | None = None
+        for by, operations in turns:
+            try:
+                found = self._turn(path, operations, by, wait=False)
+            except AuditError:
+                raise
+            except Exception as error:  # noqa: BLE001 (raised below, when what was done before it is released)
+                fault = error
+                break
+            yield from ready
+            ready = [found]
+        self.guard.settle()
+        yield from ready
+        if fault is not None:
+            raise fault
 
     def renew(self) -> None:
         """Take up a newer policy and manifest that were put into the state folder. See `Guard.renew`."""
@@ -89,6 +114,11 @@ class Runtime:
             path.close()
         self._paths.clear()
         self.guard.close()
+
+    def _turn(self, path: str, operations: Sequence[Any], by: str, *, wait: bool) -> list[Any]:
+        with self.guard.turn(wait=wait):
+            perform = self._path(path).perform
+            return [perform(operation, ("Extension", by)) for operation in operations]
 
     def _path(self, name: str) -> Any:
         if name not in self._paths:

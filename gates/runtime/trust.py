@@ -91,8 +91,11 @@ class Guard:
             self._events.append(event)
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """What is done in here is released together: one flush at the end of the outermost turn, also after a fault."""
+    def turn(self, *, wait: bool = True) -> Iterator[None]:
+        """What is done in here is released together: one flush at the end of the outermost turn, also after a fault.
+
+        Without `wait` that flush is only begun: the caller must `settle` before anybody gets to see a result.
+        """
         self._turns += 1
         try:
             yield
@@ -101,15 +104,24 @@ class Guard:
             raise
         finally:
             self._turns -= 1
-            self.release()
+            self.release(wait=wait)
 
-    def release(self) -> None:
-        """Everything recorded so far is on disk when this returns, unless a turn is open. Raises `AuditError`."""
+    def release(self, *, wait: bool = True) -> None:
+        """Everything recorded so far is on disk when this returns, unless a turn is open. Raises `AuditError`.
+
+        Without `wait` it is on its way to the disk; what was on its way before has arrived.
+        """
         if self.audit is not None and self._turns == 0:
             if self._events:
                 self.audit.record(*self._events)
                 self._events = []
-            self.audit.flush(max(self._epoch, self.audit.head.epoch))
+            flush = self.audit.flush if wait else self.audit.begin
+            flush(max(self._epoch, self.audit.head.epoch))
+
+    def settle(self) -> None:
+        """What was on its way to the disk is there when this returns. Raises `AuditError`."""
+        if self.audit is not None:
+            self.audit.settle()
 
     def close(self) -> None:
         """Let go of the audit log."""

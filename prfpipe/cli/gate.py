@@ -158,7 +158,7 @@ def _check_text(found: Sequence[Checked], missing: Sequence[str]) -> str:
         last = spec.changes[-1]
         rows.append([spec.id, str(spec.version), f"{last.date}: {last.reason}"[:100], str(len(spec.overrides))])
     table = (
-        [text_table(["gate", "version", "last change of its budgets", "overrides"], rows, text_columns=3)]
+        [text_table(["gate", "version", "last change", "overrides"], rows, text_columns=3)]
         if rows
         else []
     )

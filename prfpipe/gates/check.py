@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from prfpipe.errors import GateError, InputError
 from prfpipe.gates.ledger import check_extends
-from prfpipe.gates.spec import FILE_NAME, Gate, load_gate, load_spec
+from prfpipe.gates.spec import FILE_NAME, Gate, load_gate, read_spec
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def _check_against(gate: Gate, commit: str) -> None:
     with TemporaryDirectory(prefix="prfpipe-gate-") as scratch:
         before = Path(scratch, FILE_NAME)
         before.write_bytes(_git(gate.root, "show", f"{commit}:./{FILE_NAME}"))
-        check_extends(load_spec(before), gate.spec, f"{gate.root / FILE_NAME} against {commit}")
+        check_extends(read_spec(before)[0], gate.spec, f"{gate.root / FILE_NAME} against {commit}")
 
 
 def _git(folder: Path, *words: str, missing: str = "git failed") -> bytes:

@@ -25,6 +25,7 @@ from pydantic import Field, ValidationError
 from prfpipe import profilers
 from prfpipe.digests import derive_seed
 from prfpipe.errors import ProfilerError, SubjectCrashError, SubjectProtocolError
+from prfpipe.gates.guard import Guard
 from prfpipe.gates.measurement import GateContext, Sampled
 from prfpipe.gates.params import bad_param, read_params
 from prfpipe.gates.plan_table import plan_table
@@ -91,14 +92,27 @@ class ColdStart(Sampled):
         self.context, self.params = context, params
         self.seed = secrets.randbits(48)
         self.starts: list[Start] = []
+        self.mark = secrets.token_hex(16)
+        self._stack = ExitStack()
         self._rng = random.Random(derive_seed(self.seed, "environment", 0))
 
     def __enter__(self) -> Self:
-        self._plan = plan_table(self.context, self.plan())
-        for number in range(self.params.warm_up):
-            self.context.progress.say(f"PRF-01: start {number + 1} of {self.params.warm_up} to warm up")
-            self.warm_up()
+        with ExitStack() as stack:
+            stack.enter_context(Guard(self.mark))
+            self.open(stack)
+            self._plan = plan_table(self.context, self.plan())
+            for number in range(self.params.warm_up):
+                self.context.progress.say(f"PRF-01: start {number + 1} of {self.params.warm_up} to warm up")
+                self.warm_up()
+            self._stack = stack.pop_all()
         return self
+
+    def open(self, stack: ExitStack) -> None:
+        """Make ready what all starts need; `stack` closes it."""
+
+    def close(self) -> None:
+        """See `Measurement.close`."""
+        self._stack.close()
 
     def warm_up(self) -> None:
         """One start that does not count; it is looked on whether it fails late."""
@@ -171,6 +185,7 @@ class AnyProgram(ColdStart):
             is_ready=partial(_contains, self.ready.encode()),
             cpu=cpu,
             may_end=not self.ready,
+            mark=self.mark,
         )
 
     @property
@@ -202,27 +217,18 @@ class OwnSubject(ColdStart):
         super().__init__(context, params)
         self.file = file
         self.marks: list[tuple[tuple[str, int], ...]] = []
-        self._stack = ExitStack()
         self._answer: Any = None
 
-    def __enter__(self) -> Self:
+    def open(self, stack: ExitStack) -> None:
+        """See `ColdStart.open`: the world's process."""
         root, home = self.context.gate.root, self.context.scratch / "world"
         home.mkdir()
         timeout, _ = self.measured_on()
         argv = python_argv("workload", self.params.world, root)
         launch = Launch("the world of PRF-01", argv, home, subject_environment(home), timeout=timeout)
-        try:
-            self.world = self._stack.enter_context(Workload(launch))
-            self.world.hello(self.params.worlds.get(self.context.profile, {}))
-            self.world.stream(derive_seed(self.seed, "operations", 0))
-            return super().__enter__()
-        except BaseException as error:
-            self._stack.__exit__(type(error), error, error.__traceback__)
-            raise
-
-    def close(self) -> None:
-        """See `Measurement.close`."""
-        self._stack.close()
+        self.world = stack.enter_context(Workload(launch))
+        self.world.hello(self.params.worlds.get(self.context.profile, {}))
+        self.world.stream(derive_seed(self.seed, "operations", 0))
 
     def program(self) -> Program:
         """See `ColdStart.program`; puts its world in place, which is not timed."""
@@ -246,6 +252,7 @@ class OwnSubject(ColdStart):
             is_ready=_is_document,
             cpu=cpu,
             request=json.dumps(operation["request"]).encode() + b"\n",
+            mark=self.mark,
         )
 
     def warm_up(self) -> None:

@@ -1,21 +1,41 @@
-"""Budgets in force must be what their ledger of reasoned changes adds up to; else the gate is refused. Pure."""
+"""Budgets, and what they are measured on, must be what their ledger of reasoned changes adds up to. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import pairwise
 
+from prfpipe.digests import canonical_json, sha256_hex
 from prfpipe.errors import GateError
 from prfpipe.lever.checks import Problem
 from prfpipe.models import BudgetChange, BudgetInForce, Budgets, DeploymentProfile, GateSpec
 
+FILE_NAME = "gate.yaml"
+MEASURED = {"subject", "requires", "params", "warn_at_percent"}
+"""The keys of a gate.yaml that decide what is measured and when a warning comes."""
+
 _ADD = "a change of a budget needs an entry in `changes` with a date and a reason, and `version` one higher"
+_ADD_MEASURES = _ADD.replace("a budget", "what is measured")
 _HINT = "docs/gates.md, `Changing a budget`, shows an entry."
 
 
-def problems(spec: GateSpec) -> Iterator[Problem]:
-    """What is wrong with the budgets and their ledger, each with the keys that lead to it."""
+def digest_of(value: object) -> str:
+    """What names a JSON value in `measures`: the first 16 digits of the sha256 of its canonical form."""
+    return sha256_hex(canonical_json(value))[:16]
+
+
+def measured(spec: GateSpec) -> str:
+    """The digest of what a gate.yaml says about what is measured; comments and order do not count."""
+    return digest_of(spec.model_dump(mode="json", include=MEASURED))
+
+
+def problems(spec: GateSpec, beside: Mapping[str, str]) -> Iterator[Problem]:
+    """What is wrong with the budgets and their ledger, each with the keys that lead to it.
+
+    `beside`: the digests of the files that decide as well what is measured, by their names.
+    """
     yield from _entries(spec)
     yield from _fold_differs(spec)
+    yield from _measures(spec, {FILE_NAME: measured(spec), **beside})
     yield from _scope(spec)
     yield from _overrides(spec)
 
@@ -72,7 +92,7 @@ def _entries(spec: GateSpec) -> Iterator[Problem]:
     if spec.version != len(spec.changes):
         yield ("version",), f"version: {spec.version}, but `changes` has {len(spec.changes)} entries: {_ADD}"
     for at, change in enumerate(spec.changes):
-        if not (change.set or change.out_of_scope or change.remove):
+        if not (change.set or change.out_of_scope or change.remove or change.measures):
             yield ("changes", at), "changes: an entry that changes nothing"
         if not _is_day(change.date):
             yield ("changes", at, "date"), f"changes.{at}.date: there is no day {change.date}"
@@ -103,6 +123,17 @@ def _fold_differs(spec: GateSpec) -> Iterator[Problem]:
     for subject in dict.fromkeys([*outside, *spec.out_of_scope]):
         if spec.out_of_scope.get(subject) != outside.get(subject):
             yield ("out_of_scope", subject), f"out_of_scope.{subject}: not as by the changes: {_ADD}"
+
+
+def _measures(spec: GateSpec, found: Mapping[str, str]) -> Iterator[Problem]:
+    recorded: dict[str, str] = {}
+    for change in spec.changes:
+        recorded |= change.measures
+    for name, digest in found.items():
+        if recorded.get(name) != digest:
+            where, what = (("params",), " or ".join(sorted(MEASURED))) if name == FILE_NAME else (("subject",), name)
+            to_write = f'`measures: {{{name}: "{digest}"}}`'
+            yield where, f"{what}: not what `changes` name: {_ADD_MEASURES}, with {to_write}"
 
 
 def _scope(spec: GateSpec) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -40,7 +40,7 @@ class Program:
 
     `request` waits on its stdin from the beginning (at most what a pipe holds); without one, stdin is empty.
     `is_ready` says of a line of stdout, without its line feed, whether the program is ready. `may_end`: whether an end
-    with exit code 0 is readiness too.
+    with exit code 0 is readiness too. `mark` is what the program and its descendants are known by, and killed by.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Program:
     cpu: int | None = None
     request: bytes = b""
     may_end: bool = False
+    mark: str = field(default_factory=lambda: secrets.token_hex(16))
 
 
 @dataclass(frozen=True)
@@ -101,18 +102,17 @@ def start(program: Program, *, linger: float = 0.0, in_peace: bool = False) -> S
 
 @contextmanager
 def _running(program: Program, stderr: IO[bytes]) -> Iterator["_Running"]:
-    mark = secrets.token_hex(16)
     read_end, write_end = os.pipe()
     with os.fdopen(read_end, "rb") as stdin, os.fdopen(write_end, "wb", buffering=0) as requests:
         os.set_blocking(write_end, False)
         if requests.write(program.request) != len(program.request):
             raise SubjectProtocolError(f"{program.name}: its request is larger than a pipe", hint="Ask for less.")
-        with _Running(program, requests, mark, *_spawn(program, stdin, stderr, mark)) as running:
+        with _Running(program, requests, *_spawn(program, stdin, stderr)) as running:
             yield running
 
 
-def _spawn(program: Program, stdin: IO[bytes], stderr: IO[bytes], mark: str) -> tuple[int, "subprocess.Popen[bytes]"]:
-    environment = {**program.environment, FAMILY_VARIABLE: mark}
+def _spawn(program: Program, stdin: IO[bytes], stderr: IO[bytes]) -> tuple[int, "subprocess.Popen[bytes]"]:
+    environment = {**program.environment, FAMILY_VARIABLE: program.mark}
     cpus = host.available_cpus() if program.cpu is None else [program.cpu]
     try:
         with host.on_cpus(set(cpus)):
@@ -149,7 +149,6 @@ def _cannot_start(program: Program, error: OSError) -> SubjectStartError:
 class _Running:
     program: Program
     requests: IO[bytes]
-    mark: str
     spawned_ns: int
     process: "subprocess.Popen[bytes]"
     _pidfd: int = -1
@@ -168,7 +167,7 @@ class _Running:
         os.close(self._pidfd)
         if self.process.stdout:
             self.process.stdout.close()
-        family.kill(self.mark)
+        family.kill(self.program.mark)
 
     def until_ready(self) -> tuple[int, bytes | None]:
         """When it was ready, and the line that said so."""

@@ -18,7 +18,7 @@ from prfpipe.lever.shape import REQUIREMENT
 from prfpipe.lever.text import Lines, line_of, read_yaml
 from prfpipe.models import CommandSubject, GateSpec, LeverSubject, PythonSubject
 
-FILE_NAME = "gate.yaml"
+FILE_NAME = ledger.FILE_NAME
 HINT = "docs/gates.md describes each key of a gate.yaml."
 # Where one of several kinds may stand, an error's location names the kind that was tried.
 _KINDS = {"PythonSubject": "python", "CommandSubject": "command", "LeverSubject": "lever"}
@@ -38,19 +38,28 @@ def load_gate(folder: Path) -> Gate:
     Raises:
         GateError: with `file:line: what is wrong`, for the first thing that is.
     """
-    return Gate(load_spec(folder / FILE_NAME), folder.resolve())
+    path = folder / FILE_NAME
+    spec, lines = read_spec(path)
+    for where, message in _problems(spec, folder):
+        raise GateError(f"{path}:{line_of(where, lines)}: {message}", hint=HINT)
+    return Gate(spec, folder.resolve())
 
 
-def load_spec(path: Path) -> GateSpec:
-    """Read and check a gate.yaml. Raises as `load_gate` does."""
+def read_spec(path: Path) -> tuple[GateSpec, Lines]:
+    """A gate.yaml whose keys are as they must be, and their lines; whether they fit together is not looked at.
+
+    Raises:
+        GateError: as `load_gate` does.
+    """
+    data, lines = _read(path)
+    return _to_spec(data, lines, path), lines
+
+
+def _read(path: Path) -> tuple[Any, Lines]:
     try:
-        data, lines = read_yaml(path)
+        return read_yaml(path)
     except LeverError as error:
         raise GateError(error.message, hint=HINT) from error
-    spec = _to_spec(data, lines, path)
-    for where, message in _problems(spec):
-        raise GateError(f"{path}:{line_of(where, lines)}: {message}", hint=HINT)
-    return spec
 
 
 def find_gate(name: str, gates: Path) -> Gate:
@@ -114,10 +123,19 @@ def _is_of_other_kind(loc: Sequence[str | int], data: dict[str, Any]) -> bool:
     return _KINDS[str(loc[1])] != keys[0]
 
 
-def _problems(spec: GateSpec) -> Iterator[Problem]:
+def _problems(spec: GateSpec, folder: Path) -> Iterator[Problem]:
     yield from _subject(spec)
     yield from _requirements(spec)
-    yield from ledger.problems(spec)
+    yield from ledger.problems(spec, _beside(spec, folder))
+
+
+def _beside(spec: GateSpec, folder: Path) -> dict[str, str]:
+    """The digest of a lever's lever.yaml, which has the loads and margins that PRF-03 measures by."""
+    match spec.subject:
+        case LeverSubject(lever=name) if (folder / name).is_file():
+            return {name: ledger.digest_of(_read(folder / name)[0])}
+        case _:
+            return {}
 
 
 def _subject(spec: GateSpec) -> Iterator[Problem]:

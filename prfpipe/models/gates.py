@@ -55,7 +55,8 @@ GateSubject = PythonSubject | CommandSubject | LeverSubject
 class BudgetChange(Record):
     """One entry of the ledger. `set` and `out_of_scope` add or replace, `remove` takes a subject out of a profile.
 
-    A subject in `out_of_scope` loses its budgets; one in `set` is in scope again.
+    A subject in `out_of_scope` loses its budgets; one in `set` is in scope again. `measures`: by file, the digest of
+    what decides what is measured (`prfpipe.gates.ledger.digest_of`), from this entry on.
     """
 
     date: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
@@ -63,6 +64,7 @@ class BudgetChange(Record):
     set: Budgets = Field(default_factory=dict)
     out_of_scope: dict[str, Reasoned] = Field(default_factory=dict)
     remove: dict[DeploymentProfile, tuple[str, ...]] = Field(default_factory=dict)
+    measures: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]] = Field(default_factory=dict)
 
 
 class BudgetOverride(Record):
@@ -78,7 +80,8 @@ class BudgetOverride(Record):
 class GateSpec(Record):
     """A `gate.yaml`, validated. Paths are relative to the gate's folder.
 
-    `version` counts the entries of `changes`, whose fold must be equal to `budgets` and `out_of_scope`.
+    `version` counts the entries of `changes`, whose fold must be equal to `budgets` and `out_of_scope`, and name what
+    is measured by the other keys.
     `out_of_scope`: subjects that cannot meet any budget, and why; they are measured and shown all the same.
     `params`: what the gate's measuring wants to know; the measuring checks it.
     """

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -20,18 +21,23 @@ import pytest
 
 from prfpipe import measure, plan
 from prfpipe.cli import run
-from prfpipe.loop import stages
+from prfpipe.doctrine import Stage
+from prfpipe.loop import measuring, stages
 from prfpipe.models import Effort
+from prfpipe.profilers import hotspots, py_spy
 from tests.support.levers import write_lever
 
-# alpha; seconds for the primary scenario, the others, the baseline; invocations of the others
+# alpha; seconds for the primary scenario, the others, the baseline; invocations of the others. Chance alone makes two
+# copies of the same code differ once in 1 / alpha runs: where a test must not meet that, the effort is rigorous.
 SHORT = {
     Effort.QUICK: (0.05, 1.0, 0.2, 0.3, 1),
     Effort.STANDARD: (0.01, 1.5, 0.2, 0.3, 1),
-    Effort.RIGOROUS: (0.01, 4.0, 0.2, 1.5, 1),
+    Effort.RIGOROUS: (0.0001, 2.0, 0.2, 0.3, 1),
 }
 SCENARIOS = {"small": {"primary": True, "params": {"words": 400}}}
-TIMEOUT_SECONDS = "20"
+TIMEOUT_SECONDS = "60"
+PATIENCE_SECONDS = 120
+FOR_EVER = 3600.0
 
 
 def shorten(patch: pytest.MonkeyPatch) -> None:
@@ -40,7 +46,9 @@ def shorten(patch: pytest.MonkeyPatch) -> None:
         patch.setitem(plan.EFFORTS, effort, values)
         patch.setitem(stages._PROOF_SECONDS, effort, 0.5)
         patch.setitem(stages._PROFILE_SECONDS, effort, 0.7)
-    patch.setattr(measure, "INVOCATION_NS", 20_000_000)
+    patch.setattr(measure, "INVOCATION_NS", 40_000_000)
+    # In so short a time py-spy gets few samples where neighbours take its core; these profiles are not looked at.
+    patch.setattr(hotspots, "MIN_SAMPLES", 20)
 
 
 @dataclass(frozen=True)
@@ -150,6 +158,14 @@ def processes_of(home: Path) -> list[str]:
     return found
 
 
+def left_behind(home: Path) -> list[str]:
+    """What still lives when processes that were killed have had the time to end, which on a busy machine is long."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (found := processes_of(home)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found
+
+
 def plain_bytes(path: Path) -> bytes:
     """What a file of a bundle says, unpacked."""
     data = path.read_bytes() if path.is_file() else b""
@@ -170,10 +186,29 @@ def die_where_told(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(os, "link", dying)
 
 
+def go_on_where_told(patch: pytest.MonkeyPatch) -> None:
+    """`PRFPIPE_TEST_ENDLESS=profile`: this stage goes on until it is stopped; nobody comes too late for that."""
+    match os.environ.get("PRFPIPE_TEST_ENDLESS"):
+        case Stage.BASELINE:
+            patch.setattr(measuring, "_after", lambda *_: _never)
+        case Stage.REPROFILE:
+            patch.setattr(measuring, "_enough", lambda *_: _never)
+        case Stage.PROFILE:
+            patch.setattr(stages, "_PROFILE_SECONDS", dict.fromkeys(Effort, FOR_EVER))
+            patch.setattr(py_spy, "WANTED_SAMPLES", FOR_EVER * py_spy.RATE)
+        case Stage.PROVE | Stage.VERIFY:
+            patch.setattr(stages, "_PROOF_SECONDS", dict.fromkeys(Effort, FOR_EVER))
+
+
+def _never(_: object) -> bool:
+    return False
+
+
 if __name__ == "__main__":
     # A shell that starts a job in the background has it ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     changes = pytest.MonkeyPatch()
     shorten(changes)
     die_where_told(changes)
+    go_on_where_told(changes)
     sys.exit(run())

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-START_SECONDS = 120
+START_SECONDS = 300
 # Neither the page nor the blocks are looked at here, and both cost seconds of every start.
 _LEAN = {
     "PREFECT_SERVER_UI_ENABLED": "false",
@@ -40,11 +40,11 @@ class Server:
 
     def post(self, path: str, body: dict[str, Any]) -> httpx.Response:
         """The API's answer."""
-        return httpx.post(f"{self.url}/{path}", json=body, timeout=30)
+        return httpx.post(f"{self.url}/{path}", json=body, timeout=120)
 
     def get(self, path: str) -> dict[str, Any]:
         """One object of the API."""
-        answer = httpx.get(f"{self.url}/{path}", timeout=30)
+        answer = httpx.get(f"{self.url}/{path}", timeout=120)
         assert answer.is_success, answer.text
         return dict(answer.json())
 
@@ -76,7 +76,7 @@ def clean_environment(home: Path) -> dict[str, str]:
     return kept | {"HOME": str(home), "PREFECT_HOME": str(home / "prefect"), "DO_NOT_TRACK": "1"}
 
 
-def end_group(process: subprocess.Popen[bytes], seconds: float = 15) -> None:
+def end_group(process: subprocess.Popen[bytes], seconds: float = 60) -> None:
     """End a process that leads its own group, politely at first, and whatever is left of the group."""
     process.send_signal(signal.SIGTERM)
     try:

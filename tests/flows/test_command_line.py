@@ -9,11 +9,12 @@ import pytest
 
 from tests.e2e.evaluations import own_environment
 from tests.flows.conftest import SMALL_LEVER
-from tests.flows.prefect_server import clean_environment
+from tests.flows.prefect_server import clean_environment, wait_until
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 120
 SHORT = Path(__file__).with_name("short.py")
 EXIT_CODES = {"adopt": 0, "reject": 1, "undecided": 3}
 
@@ -43,7 +44,7 @@ def test_a_folder_is_evaluated_on_an_ephemeral_server_that_is_gone_afterwards(le
     ]
     done = subprocess.run(
         [sys.executable, str(SHORT), *command],
-        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=170, check=False,
+        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=500, check=False,
     )  # fmt: skip
     document = json.loads(done.stdout)
     assert done.returncode == EXIT_CODES[document["verdict"]], done.stderr
@@ -51,4 +52,4 @@ def test_a_folder_is_evaluated_on_an_ephemeral_server_that_is_gone_afterwards(le
     assert Path(document["bundle"].removeprefix("file://"), "statement.dsse.json").is_file()
     assert f"archive {SMALL_LEVER}" in done.stderr
     assert "Traceback" not in done.stderr
-    assert left_over(tmp_path) == []
+    wait_until(lambda: left_over(tmp_path) == [], PATIENCE_SECONDS, "a process that nobody stopped")

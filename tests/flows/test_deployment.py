@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.server, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "prefect.md"
 SHORT = Path(__file__).with_name("short.py")
-SECONDS = 150
+SECONDS = 500
 
 
 def documented(beginning: str) -> list[str]:

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.server
 
 STAGES = ["plan", "baseline", "profile", "prove", "implement", "verify", "reprofile", "decide", "publish", "archive"]
 MAX_PAGE_BYTES = 450_000
+PATIENCE_SECONDS = 300
 
 
 def tasks(server: Server, flow_run_id: str) -> list[dict[str, Any]]:
@@ -37,7 +38,7 @@ def messages(server: Server, flow_run_id: str, expected: str) -> list[str]:
         lines[:] = [str(log["message"]) for log in server.find("logs", logs={"flow_run_id": {"any_": [flow_run_id]}})]
         return any(expected in line for line in lines)
 
-    wait_until(arrived, 60, lines)
+    wait_until(arrived, PATIENCE_SECONDS, lines)
     return lines
 
 
@@ -117,7 +118,7 @@ def test_the_events_of_the_bundle_are_prefect_events(server: Server, evaluated: 
         found[:] = [event for event in emitted if event["payload"]["run_id"] == evaluated.result["run_id"]]
         return len(found) >= len(expected)
 
-    wait_until(arrived, 60, found)
+    wait_until(arrived, PATIENCE_SECONDS, found)
     assert sorted(item["event"] for item in found) == sorted(f"prfpipe.{event.code}" for event in expected)
     assert {item["resource"]["prefect.resource.id"] for item in found} == {f"prfpipe.lever.{LEVER}"}
 

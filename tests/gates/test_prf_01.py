@@ -13,6 +13,7 @@ from tests.support.gate_copies import GATES, copy_of
 from tests.support.gate_runs import answer_of, context_of, failure_of
 
 FOLDER = "prf_01_cold_start"
+SLEPT_NS = 40_000_000
 PHASES = ["interpreter", "imports", "config", "trust", "first operation", LAST_PHASE]
 COPY = '    shutil.copytree(_template(params["records"]), workdir, dirs_exist_ok=True)\n'
 
@@ -70,13 +71,15 @@ def test_a_start_made_slow_on_purpose_turns_the_gate_red_and_shows_where(
     gate = copy_of(
         tmp_path,
         FOLDER,
-        subject=("    runtime = ", "    import time\n    time.sleep(0.04)\n    runtime = "),
+        subject=("    runtime = ", f"    import time\n    time.sleep({SLEPT_NS / 1e9})\n    runtime = "),
         gate=("wall: 100", "wall: 20"),
     )
     code, report = answer_of(gate, tmp_path, samples=100)
     assert code == 1
     assert isinstance(report, GateReport)
-    (failing,) = [check for check in report.checks if check.state == "fail"]
-    assert failing.subject == "wall"
-    assert max(failing.phases, key=lambda name: failing.phases[name].p50_ns) in {"trust", "first operation", "config"}
-    assert failing.flamegraph.endswith(".svg")
+    wall = next(check for check in report.checks if check.subject == "wall")
+    assert wall.state == "fail"
+    # What it sleeps is in this phase and in no other, however long a busy machine takes for the rest.
+    assert wall.phases["config"].p50_ns >= SLEPT_NS
+    assert list(wall.phases) == PHASES
+    assert wall.flamegraph.endswith(".svg")

@@ -107,7 +107,7 @@ def test_a_slice_of_the_schedulers_work_is_answered_alike_whoever_comes_and_goes
 def test_the_profile_is_of_the_whole_traffic_under_churn_and_made_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(churn, "PROFILED_S", 0.5)
+    monkeypatch.setattr(churn, "PROFILED_S", 2.0)
     measured = open_measurement(context_of(load_gate(GATES / FOLDER), tmp_path))
     stacks = measured.profile("dispatch", tmp_path)
     assert stacks is not None
@@ -121,7 +121,7 @@ def test_the_profile_is_of_the_whole_traffic_under_churn_and_made_once(
 def test_a_subsystem_made_slow_on_purpose_turns_the_gate_red_and_shows_where(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(churn, "PROFILED_S", 1.0)
+    monkeypatch.setattr(churn, "PROFILED_S", 2.0)
     call = "return self._runtime.extensions.remove(operation)"
     gate = copy_of(tmp_path, FOLDER, subject=(call, f"__import__('time').sleep(0.012); {call}"))
     code, report = answer_of(gate, tmp_path, samples=100)

@@ -249,13 +249,25 @@ def test_both_variants_of_the_runtime_pass_the_conformance_cases(tmp_path: Path)
     assert [case.detail for result in results for case in result.cases if not case.passed] == []
 
 
+def test_a_path_of_several_turns_is_also_measured_one_turn_at_a_time() -> None:
+    """A run of turns does not hide what a single one waits for the disk, and no turn does more than was declared."""
+    scenarios = {scenario.name: scenario.params for scenario in load_lever(FOLDER).spec.scenarios}
+    busy = {name: params for name, params in scenarios.items() if params.get("turns", 1) > 1}
+    assert set(busy) == {"hostcalls-busy", "policies-busy", "scheduler-busy", "extensions-busy"}
+    for name, params in busy.items():
+        assert {**scenarios[name.removesuffix("-busy")], "turns": 4} == params
+    sizes = {name: params["turn"] for name, params in busy.items()}
+    assert sizes == {"hostcalls-busy": 12, "policies-busy": 4, "scheduler-busy": 10, "extensions-busy": 1}
+
+
 def small(scenario: Scenario) -> dict[str, Any]:
     """A scenario's parameters with little to do."""
     lever = {**scenario.params["lever"]}
     lever |= {
         name: few for name, few in {"modules": 10, "fixtures": 50, "planted": 2, "calls": 20}.items() if name in lever
     }
-    return {**scenario.params, "turn": min(scenario.params["turn"], 2), "lever": lever}
+    size = {name: min(scenario.params.get(name, 1), 2) for name in ("turn", "turns")}
+    return {**scenario.params, **size, "lever": lever}
 
 
 @pytest.mark.parametrize("scenario", load_lever(FOLDER).spec.scenarios, ids=lambda scenario: scenario.name)
@@ -276,7 +288,7 @@ def test_on_and_off_give_the_same_results_and_only_on_leaves_a_record(scenario: 
         records.append((workdir / "state" / "audit.log").read_bytes().count(b"\n") - 1)
     assert found[0] == found[1]
     assert records[0] == 0
-    assert records[1] == 2
+    assert records[1] == 2 * params["turns"]
 
 
 @pytest.mark.parametrize("scenario", load_lever(FOLDER).spec.scenarios, ids=lambda scenario: scenario.name)
@@ -287,5 +299,5 @@ def test_with_instruments_on_a_stranger_gets_no_turn_on_any_path(scenario: Scena
     modules.workload.prepare(operation, params, tmp_path)
     subject = modules.candidate.Subject(params, tmp_path)
     with pytest.raises(Exception, match="may not"):
-        subject.operate(operation | {"by": "stranger"})
+        subject.operate(operation | {"turns": [turn | {"by": "stranger"} for turn in operation["turns"]]})
     subject.close()

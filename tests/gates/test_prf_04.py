@@ -57,7 +57,8 @@ CORPUS = {name: lever.corpus.source(name) for name in lever.corpus.names(1000)}
 
 
 def same_facts(source: bytes, dialect: str) -> bool:
-    return bool(own.loads.analyse(source, dialect) == lever.analyser.analyse(source, dialect))
+    found = own.loads.analyse(source, dialect, own.prefilter.globals_in(source))
+    return bool(found == lever.analyser.analyse(source, dialect))
 
 
 def test_facts_of_every_module_of_the_corpus_are_the_analysers() -> None:
@@ -89,7 +90,7 @@ PIECES = [
     b'"fs"', b"'node:path'", b'"./a"', b'"\\x66s"', b"fs", b"x", b"const ", b"var ", b"default ", b"await ", b"type ",
     b"* as x ", b"=> ", b"function ", b"/*c*/", b"//c\n", b"\n", b" ", b"?.", b"!", b"<x>", b"@d ", b"process", b"eval",
     b"createRequire", b"const {readFile} = require('fs')", b"import x = require('fs')", b"export * from 'os'",
-    b"import('node:vm')", b"typeof import('fs')", b"\xff", "é".encode(),
+    b"require('./a')", b"import('node:vm')", b"typeof import('fs')", b"\xff", "é".encode(),
 ]  # fmt: skip
 
 
@@ -97,6 +98,19 @@ PIECES = [
 @given(st.lists(st.sampled_from(PIECES), max_size=25).map(b"".join), st.sampled_from(["js", "ts", "tsx"]))
 def test_facts_of_any_text_are_the_analysers(source: bytes, dialect: str) -> None:
     assert same_facts(source, dialect)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = \"require('\" + require(y) + \"')\"", "x = 'require(' + require('./a' + y) + ')'",
+        "require('./a', require(y))",
+        "require('./a') + require('fs').x", "function f(require) { require('./a'); require('fs') }", "require('./a'",
+        "const require = createRequire(u); require('./a'); require('fs')", "`${require('./a')}${require('fs').x}`",
+    ],
+)  # fmt: skip
+def test_what_loads_no_builtin_hides_nothing_that_does(source: str) -> None:
+    assert same_facts(source.encode(), "js")
 
 
 @settings(max_examples=100, deadline=None)

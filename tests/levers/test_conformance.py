@@ -222,7 +222,7 @@ def _check_own(command: Command, arguments: list[str]) -> None:
 def _check_script(command: Command, script: str, arguments: list[str]) -> None:
     long = LONG.search(" ".join([script, *arguments]))
     argv = [sys.executable, script, *(["--help"] if long else arguments)]
-    ran = subprocess.run(argv, cwd=command.cwd, capture_output=True, text=True, timeout=120, check=False)
+    ran = subprocess.run(argv, cwd=command.cwd, capture_output=True, text=True, timeout=600, check=False)
     assert ran.returncode == 0, ran.stderr
     if long:
         assert [word for word in arguments if word.startswith("--") and word not in ran.stdout] == []

@@ -235,7 +235,7 @@ def test_many_writers_share_one_cache(pair: Pair) -> None:
     lever.workload.prepare(op(project(40)), {}, pair.workdirs[1])
     argv = [sys.executable, "-c", textwrap.dedent(WRITER), str(pair.workdirs[1])]
     writers = [subprocess.Popen([*argv, str(number)], cwd=FOLDER) for number in range(3)]
-    assert [writer.wait(timeout=120) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(timeout=600) for writer in writers] == [0, 0, 0]
     assert pair.agree(op(project(41)))
 
 

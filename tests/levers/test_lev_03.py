@@ -65,7 +65,7 @@ def pair() -> Iterator[list[Any]]:
 
 def hazard(bridge: str, name: str) -> tuple[int, list[Any]]:
     argv = [sys.executable, "hazards.py", bridge, name]
-    ran = subprocess.run(argv, cwd=FOLDER, capture_output=True, text=True, check=False, timeout=60)
+    ran = subprocess.run(argv, cwd=FOLDER, capture_output=True, text=True, check=False, timeout=600)
     return ran.returncode, [json.loads(line) for line in ran.stdout.splitlines()]
 
 
@@ -100,7 +100,7 @@ CHILD = """
 
 def child(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-c", textwrap.dedent(code), *arguments]
-    return subprocess.run(argv, cwd=FOLDER, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(argv, cwd=FOLDER, capture_output=True, text=True, check=False, timeout=600)
 
 
 @pytest.mark.parametrize("ending", ["closed", "just ended"])

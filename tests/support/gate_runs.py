@@ -16,7 +16,7 @@ from prfpipe.gates.summary import Ended, Failed
 from prfpipe.models import DeploymentProfile, GateReport
 from prfpipe.progress import Silent
 from prfpipe.settings import Settings
-from tests.support.gates import gate_yaml
+from tests.support.gates import gate_yaml, sealed
 from tests.support.plans import noise
 
 TODAY = date(2026, 11, 23)
@@ -29,7 +29,8 @@ def gate_of(folder: Path, files: Mapping[str, str], budgets: Mapping[str, float]
     folder.mkdir()
     for name, source in files.items():
         (folder / name).write_text(source)
-    (folder / "gate.yaml").write_text(json.dumps(gate_yaml(budgets, **keys)))
+    levers = {name: json.loads(files[name]) for name in files if name == "lever.yaml"}
+    (folder / "gate.yaml").write_text(json.dumps(sealed(gate_yaml(budgets, **keys), **levers)))
     return load_gate(folder)
 
 

@@ -1,4 +1,4 @@
-"""Small real gates: folders with budgets and their ledger, and a measuring that times a tiny program."""
+"""Small real gates: folders with budgets and their ledger, and a measuring that asks a tiny program for its times."""
 
 import json
 import subprocess
@@ -7,7 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from prfpipe.errors import SubjectCrashError
+from prfpipe.gates import ledger
 from prfpipe.gates.boundaries import looks_up_to
 from prfpipe.gates.decide import p99, word
 from prfpipe.gates.measurement import GateContext, Moment, Sampled
@@ -16,6 +19,7 @@ from prfpipe.models import (
     DeploymentProfile,
     GateCheck,
     GateReport,
+    GateSpec,
     GateTable,
 )
 from tests.support.plans import host, noise, provenance
@@ -40,16 +44,32 @@ def gate_yaml(budgets: Mapping[str, float] | None = None, **changes: Any) -> dic
     }
 
 
+def sealed(data: Mapping[str, Any], **beside: object) -> dict[str, Any]:
+    """The same gate.yaml, whose first entry names what is measured; `beside`: the values of its other files.
+
+    Data that no gate could have stay as they are, and so do those that name it themselves.
+    """
+    try:
+        spec = GateSpec.model_validate_json(json.dumps(data))
+    except ValidationError:
+        return dict(data)
+    if any(change.measures for change in spec.changes):
+        return dict(data)
+    found = {name: ledger.digest_of(value) for name, value in beside.items()}
+    first, *rest = data["changes"]
+    return {**data, "changes": [{**first, "measures": {"gate.yaml": ledger.measured(spec), **found}}, *rest]}
+
+
 def write_gate(folder: Path, data: Mapping[str, Any]) -> Path:
-    """Write a gate's folder; its subject is the tiny program. JSON is YAML."""
+    """Write a gate's folder, `sealed`; its subject is the tiny program. JSON is YAML."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "gate.yaml").write_text(json.dumps(data, indent=1))
+    (folder / "gate.yaml").write_text(json.dumps(sealed(data), indent=1))
     (folder / "subject.py").write_bytes(SUBJECT.read_bytes())
     return folder
 
 
 class Tiny(Sampled):
-    """Times the gate's subject; `params.work` gives its arguments by subject, `params.lose` keeps samples back."""
+    """The times that the gate's subject tells; `params.work`: its arguments by subject, `params.lose`: held back."""
 
     def __init__(self, context: GateContext) -> None:
         self.context = context

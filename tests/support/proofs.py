@@ -15,7 +15,7 @@ def proof_of(
     stage: Literal["prove", "verify"] | None = None,
     seconds: float = 0.0,
     with_coverage: bool = False,
-    timeout: float = 30.0,
+    timeout: float = 120.0,
     said: list[str] | None = None,
 ) -> ProofRecord:
     return prove(

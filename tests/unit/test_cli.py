@@ -2,10 +2,8 @@
 
 import os
 import shutil
-import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +21,16 @@ COMMANDS = [
     [], ["evaluate"], ["results"], ["levers"], ["check"], ["new"], ["schema"], ["bundles"], ["fetch"], ["audit"],
     ["store"], ["archive"], ["store", "probe"], ["store", "check"], ["store", "clean"], ["doctrine"], ["gate"],
 ]  # fmt: skip
+TIMEOUT_SECONDS = 300
 CONSOLE_SCRIPT = "import sys; from prfpipe.cli import main; sys.argv[0] = 'prfpipe'; sys.exit(main())"
 
 
 def child(*argv: str, **options: Any) -> "subprocess.CompletedProcess[str]":
     """The command line as its console script runs it."""
     words = [sys.executable, *options.pop("flags", ()), "-c", CONSOLE_SCRIPT, *argv]
-    return subprocess.run(words, check=False, **{"capture_output": True, "text": True, "timeout": 60, **options})
+    return subprocess.run(
+        words, check=False, **{"capture_output": True, "text": True, "timeout": TIMEOUT_SECONDS, **options}
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -324,28 +325,20 @@ def test_the_probe_says_what_a_store_guarantees_and_leaves_nothing_in_it(store: 
 # ---- starting ------------------------------------------------------------------------------------------
 
 
-def test_help_starts_in_less_than_three_times_the_time_of_an_empty_program() -> None:
-    programs = {
-        "empty": [sys.executable, "-c", "pass"],
-        "help": [sys.executable, "-c", CONSOLE_SCRIPT, "--help"],
-    }
-    times: dict[str, list[int]] = {name: [] for name in programs}
-    for _ in range(15):
-        for name, words in programs.items():
-            start = time.perf_counter_ns()
-            subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
-            times[name].append(time.perf_counter_ns() - start)
-    ratio = statistics.median(times["help"]) / statistics.median(times["empty"])
-    assert ratio < 3
+def imported(program: str, *argv: str) -> set[str]:
+    """The modules that a program imports from its start to its end."""
+    words = [sys.executable, "-X", "importtime", "-c", program, *argv]
+    done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+    return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_help_imports_nothing_heavy(command: list[str]) -> None:
-    done = child(*command, "--help", flags=["-X", "importtime"])
-    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
-    assert done.returncode == 0
-    assert "argparse" in imported
-    assert not imported & {"prefect", "boto3", "botocore", "matplotlib", "pydantic", "jinja2", "memray", "yaml"}
+def test_help_starts_as_fast_as_argparse_can(command: list[str]) -> None:
+    """What it imports is counted, since no clock tells on a busy machine what a start costs."""
+    least = imported("import argparse; argparse.ArgumentParser().print_help()")
+    more = imported(CONSOLE_SCRIPT, *command, "--help") - least
+    assert {name for name in more if name.startswith("prfpipe")} == {"prfpipe", "prfpipe.cli", "prfpipe.cli.parser"}
+    assert {name.partition(".")[0] for name in more} <= {"prfpipe", "importlib", "collections"}
 
 
 def test_an_audit_imports_neither_what_measures_nor_what_talks_to_a_network(bundle: Path) -> None:

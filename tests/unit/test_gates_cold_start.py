@@ -157,7 +157,8 @@ def test_a_program_that_prints_without_end_is_refused(tmp_path: Path) -> None:
     assert "a line of more than" in failure_of(**of_command(tmp_path, *python(source))).message
 
 
-def test_a_program_that_says_ready_and_fails_then_is_not_ready(tmp_path: Path) -> None:
+def test_a_program_that_says_ready_and_fails_then_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cold_start, "_LINGER_S", 60.0)  # it has ended long before, on whatever machine
     source = "import sys; print('usage: server PORT', flush=True); sys.exit(2)"
     # Whether the line or the end is seen first is chance; neither counts.
     failed = failure_of(**of_command(tmp_path, *python(source)))
@@ -356,7 +357,7 @@ def test_parameters_that_are_not_valid_are_named_with_their_file(
 
 def test_a_lever_is_no_subject_of_a_cold_start(tmp_path: Path) -> None:
     keys: dict[str, Any] = {"id": "PRF-01", "subject": {"lever": "lever.yaml"}}
-    gate = gate_of(tmp_path / "gate", {"lever.yaml": ""}, GENEROUS, **keys)
+    gate = gate_of(tmp_path / "gate", {"lever.yaml": "{}"}, GENEROUS, **keys)
     with pytest.raises(GateError, match="no subject of a cold start"):
         open_measurement(context_of(gate, tmp_path))
 

@@ -1,6 +1,7 @@
 """gate.yaml: strict, and its budgets are what the ledger of reasoned changes adds up to."""
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from datetime import date
@@ -8,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from prfpipe.errors import GateError
 from prfpipe.gates import find_gate, ledger, list_gates, load_gate
 from prfpipe.gates.check import check_gates
 from prfpipe.models import DeploymentProfile, GateSpec
-from tests.support.gates import PROFILES, gate_yaml, write_gate
+from tests.support.gates import PROFILES, gate_yaml, sealed, write_gate
 
 LOWER = "the runtime became faster, and what was won is to be kept"
 TODAY = date(2026, 11, 23)
@@ -207,6 +209,102 @@ def test_no_budgets_for_the_profile_is_refused() -> None:
         ledger.in_force(spec, DeploymentProfile.ENTERPRISE, TODAY)
 
 
+# ---- what is measured ---------------------------------------------------------------------------------------------
+
+LEVER = {"scenarios": {"compat": {"primary": True, "params": {"modules": 1000}}}, "non_inferiority_percent": 5}
+MEASURED = gate_yaml(params={"cases": {"cold": {"modules": 1000}}}, requires=["pluggy==1.7.0"])
+
+
+def _fewer(data: dict[str, Any]) -> None:
+    data["params"]["cases"]["cold"]["modules"] = 10
+
+
+def _no_params(data: dict[str, Any]) -> None:
+    del data["params"]
+
+
+def _later_warning(data: dict[str, Any]) -> None:
+    data["warn_at_percent"] = 99
+
+
+def _other_subject(data: dict[str, Any]) -> None:
+    data["subject"] = {"command": ["true"]}
+
+
+def _other_engine(data: dict[str, Any]) -> None:
+    data["requires"] = []
+
+
+@pytest.mark.parametrize("weaken", [_fewer, _no_params, _later_warning, _other_subject, _other_engine])
+def test_what_is_measured_cannot_change_without_an_entry(
+    tmp_path: Path, weaken: Callable[[dict[str, Any]], None]
+) -> None:
+    data = sealed(json.loads(json.dumps(MEASURED)))
+    load_gate(write_gate(tmp_path, data))
+    weaken(data)
+    message = refusal(tmp_path, data)
+    assert re.search(r"gate\.yaml:\d+: .*not what `changes` name: .* needs an entry", message)
+    told = re.findall(r'`measures: \{gate.yaml: "([0-9a-f]{16})"\}`', message)
+    entry = change("less of it is enough, as was shown in November", measures={"gate.yaml": told[0]})
+    load_gate(write_gate(tmp_path, data | {"version": 2, "changes": [*data["changes"], entry]}))
+
+
+def test_the_refusal_stands_at_the_params(tmp_path: Path) -> None:
+    data = sealed(MEASURED)
+    message = refusal(tmp_path, data | {"params": {}})
+    line = int(message.split("gate.yaml:")[1].split(":")[0])
+    assert '"params"' in (tmp_path / "gate.yaml").read_text().splitlines()[line - 1]
+
+
+def test_a_gate_whose_ledger_does_not_name_what_is_measured_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "gate.yaml").write_text(json.dumps(gate_yaml()))
+    with pytest.raises(GateError, match="not what `changes` name"):
+        load_gate(tmp_path)
+
+
+def test_the_same_values_written_otherwise_are_no_change(tmp_path: Path) -> None:
+    data = sealed(MEASURED)
+    write_gate(tmp_path, dict(reversed(data.items())) | {"warn_at_percent": 80, "title": "Another title"})
+    load_gate(tmp_path)
+
+
+def of_lever(folder: Path, lever: object, **keys: Any) -> Path:
+    """A gate whose ledger names `LEVER`, on this lever.yaml."""
+    data = sealed(gate_yaml(id="PRF-03", subject={"lever": "lever.yaml"}), **{"lever.yaml": LEVER})
+    write_gate(folder, data | keys)
+    (folder / "lever.yaml").write_text("# a comment\n" + json.dumps(lever))
+    return folder
+
+
+def test_loads_and_margins_of_a_lever_cannot_change_without_an_entry(tmp_path: Path) -> None:
+    load_gate(of_lever(tmp_path, LEVER))
+    with pytest.raises(GateError) as caught:
+        load_gate(of_lever(tmp_path, LEVER | {"non_inferiority_percent": 50}))
+    told = re.findall(r'lever.yaml: not what .* `measures: (\{lever.yaml: "[0-9a-f]{16}"\})`', str(caught.value))
+    entry = change("a margin of its own, as the ledger now says", measures=yaml.safe_load(told[0]))
+    changes = json.loads((tmp_path / "gate.yaml").read_text())["changes"]
+    load_gate(of_lever(tmp_path, LEVER | {"non_inferiority_percent": 50}, version=2, changes=[*changes, entry]))
+
+
+def test_a_lever_that_is_missing_is_for_the_run_to_see(tmp_path: Path) -> None:
+    of_lever(tmp_path, LEVER)
+    (tmp_path / "lever.yaml").unlink()
+    assert load_gate(tmp_path).spec.id == "PRF-03"
+
+
+def test_a_lever_that_is_no_yaml_is_refused_at_its_line(tmp_path: Path) -> None:
+    of_lever(tmp_path, LEVER)
+    (tmp_path / "lever.yaml").write_text("a: 1\na: 2\n")
+    with pytest.raises(GateError, match=r"lever\.yaml:2: the key 'a' stands twice"):
+        load_gate(tmp_path)
+
+
+def test_a_digest_that_yaml_takes_for_a_number_is_told(tmp_path: Path) -> None:
+    assert "changes.0.measures.gate.yaml" in refusal(
+        tmp_path, gate_yaml(changes=[change(set=set_all(work=100.0), measures={"gate.yaml": 1234567890123456})])
+    )
+
+
 # ---- overrides ------------------------------------------------------------------------------------------
 
 
@@ -302,6 +400,28 @@ def test_a_ledger_whose_past_was_rewritten_is_refused(tmp_path: Path) -> None:
     assert [item.problem for item in check_gates(tmp_path)] == [""]
     (found,) = check_gates(tmp_path, "HEAD")
     assert "changes.0 (2026-11-01) is not what it was: entries are added, never changed" in found.problem
+
+
+def test_what_is_measured_cannot_change_by_rewriting_the_ledgers_past(tmp_path: Path) -> None:
+    write_gate(tmp_path / "churn", MEASURED)
+    commit(tmp_path)
+    fewer = json.loads(json.dumps(MEASURED))
+    _fewer(fewer)
+    write_gate(tmp_path / "churn", fewer)
+    assert [item.problem for item in check_gates(tmp_path)] == [""]
+    (found,) = check_gates(tmp_path, "HEAD")
+    assert "changes.0 (2026-11-01) is not what it was" in found.problem
+
+
+def test_a_ledger_from_before_it_named_what_is_measured_can_be_continued(tmp_path: Path) -> None:
+    before = gate_yaml()
+    (tmp_path / "churn").mkdir()
+    (tmp_path / "churn" / "gate.yaml").write_text(json.dumps(before))
+    commit(tmp_path)
+    measures = sealed(before)["changes"][0]["measures"]
+    entry = change("what is measured is held as well from now on", measures=measures)
+    write_gate(tmp_path / "churn", before | {"version": 2, "changes": [*before["changes"], entry]})
+    assert [item.problem for item in check_gates(tmp_path, "HEAD")] == [""]
 
 
 def test_a_commit_that_is_not_there_is_refused(tmp_path: Path) -> None:

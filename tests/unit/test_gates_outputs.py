@@ -5,6 +5,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from junitparser import Error, Failure, JUnitXml, Skipped
 
 from prfpipe.errors import InputError
 from prfpipe.gates import plots
@@ -77,6 +78,31 @@ def test_junit_keeps_to_the_schema_that_readers_share() -> None:
         assert set(element.attrib) <= attributes
         places = [order.index(child.tag) for child in element]
         assert places == sorted(places)
+
+
+def test_a_junit_reader_reads_every_answer_and_counts_as_we_do() -> None:
+    """`junitparser` counts again what it reads: its figures must be those that stand in the file."""
+    read = JUnitXml.fromstring(junit_xml([ALL, FAILED, HOSTILE_REPORT]))
+    suites = list(read)
+    assert [suite.name for suite in suites] == ["PRF-02 A gate of tests", "PRF-04 Diff", suites[2].name]
+    kinds = [{case.name: [type(result) for result in case.result] for case in suite} for suite in suites]
+    assert kinds[0] == {"good": [], "near": [], "open": [Error], "bad": [Failure], "outside": [Skipped]}
+    assert kinds[1] == {"measured": [Error]}
+    assert list(kinds[2].values()) == [[Failure]]
+    for counted in (*suites, read):
+        written = (counted.tests, counted.failures, counted.errors, counted.skipped)
+        counted.update_statistics()
+        assert written == (counted.tests, counted.failures, counted.errors, counted.skipped)
+    assert (read.tests, read.failures, read.errors, read.skipped) == (7, 2, 2, 1)
+
+
+def test_a_junit_reader_gives_back_messages_and_names_with_markup_as_text() -> None:
+    read = JUnitXml.fromstring(junit_xml([FAILED, HOSTILE_REPORT]))
+    (failed,), (hostile,) = list(read)
+    assert (failed.result[0].type, failed.result[0].message) == ("SubjectCrashError", "the subject died Look at it.")
+    assert "<script>alert(1)</script>" in hostile.name
+    assert "<script>alert(1)</script>" in hostile.result[0].message
+    assert all(char.isprintable() for char in hostile.name + hostile.result[0].message + hostile.system_out)
 
 
 def test_junit_survives_names_that_are_as_bad_as_they_get() -> None:

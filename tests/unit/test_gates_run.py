@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from junitparser import JUnitXml
 
 from prfpipe.errors import NothingMeasuredError, TamperError
 from prfpipe.events import read_events
@@ -14,6 +15,7 @@ from prfpipe.gates.history import read_report
 from prfpipe.gates.judge import judge
 from prfpipe.gates.measurement import GateOptions, Paired, Sampled
 from prfpipe.gates.run import MEASURES
+from prfpipe.models import GATE_IDS
 from tests.support.commands import Ended, prfpipe
 from tests.support.gates import PROFILES, REASON, budget, gate_yaml, milliseconds, write_gate
 
@@ -290,7 +292,9 @@ def test_all_runs_every_gate_and_ends_with_the_worst_answer(
     assert states.pop("PRF-01") == "pass"
     assert states.pop("PRF-02") == "pass"
     assert states == {"PRF-03": "fail", "PRF-04": "nothing-measured"}
-    assert (tmp_path / "out" / "gates.xml").is_file()
+    read = JUnitXml.fromfile(str(tmp_path / "out" / "gates.xml"))
+    assert [suite.name[:6] for suite in read] == list(GATE_IDS)
+    assert (read.tests, read.failures, read.errors, read.skipped) == (4, 1, 1, 0)
     write_gate(tmp_path / "gates" / "prf-04", gate_yaml({"work": 2.5}, id="PRF-04", params={"work": {"work": FAST}}))
     ended = gate("all")
     assert ended.code == 1

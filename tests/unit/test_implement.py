@@ -15,7 +15,7 @@ HELPED = "import helper\n" + CANDIDATE
 
 def tree_of(folder: Path) -> TreeRecord:
     spec = spec_of(folder)
-    loaded = loaded_files(spec, folder, folder.parent, seed=1, timeout=30.0)
+    loaded = loaded_files(spec, folder, folder.parent, seed=1, timeout=120.0)
     return make_tree(spec, folder, folder.parent / "tree", loaded)
 
 

@@ -15,7 +15,7 @@ import pytest
 from prfpipe import profilers
 from prfpipe.errors import ProfilerError, SubjectCrashError, SubjectHangError
 from prfpipe.models import CommandVariant, LeverSpec, ProfileRecord, PythonVariant, Scenario, Variants
-from prfpipe.profilers import folded
+from prfpipe.profilers import folded, hotspots
 from prfpipe.profilers.session import Job, explain_difference, profile_variant
 from prfpipe.progress import Silent
 
@@ -66,7 +66,16 @@ FILES = {
     "py-spy": ("cpu.folded", "cpu.speedscope.json", "cpu.svg", "hotspots.json"),
     "memray": ("memory.html", "memory.json"),
 }
+FEW_SAMPLES = 20
+FIRST_PROFILED = 2
+"""The operation after the warm-up: on a busy machine the time may be up after it."""
 each_profiler = pytest.mark.parametrize("name", sorted(profilers.PROFILERS))
+
+
+@pytest.fixture(autouse=True)
+def _few_samples_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile takes half a second here, in which neighbours may leave py-spy little of its core."""
+    monkeypatch.setattr(hotspots, "MIN_SAMPLES", FEW_SAMPLES)
 
 
 class Progress(Silent):
@@ -92,7 +101,7 @@ def lever(tree: Path, *profiles: str, last: str = "raise ValueError('planted')",
     )  # fmt: skip
 
 
-def job(tmp_path: Path, spec: LeverSpec, variant: str = "baseline", timeout: float = 30.0) -> Job:
+def job(tmp_path: Path, spec: LeverSpec, variant: str = "baseline", timeout: float = 300.0) -> Job:
     out = tmp_path / "out" / variant
     return Job(spec, variant, tmp_path / "tree", tmp_path / "scratch" / variant, out, 1, 0.5, timeout)  # type: ignore[arg-type]
 
@@ -118,13 +127,13 @@ def processes_of(tmp_path: Path) -> list[str]:
 def test_a_profile_finds_what_was_planted_and_leaves_valid_files(name: str, tmp_path: Path) -> None:
     record = profiled(tmp_path, name)
     out = tmp_path / "out" / "baseline"
-    assert record.operations >= 3
+    assert record.operations >= profilers.get(name).least
     assert tuple(sorted(path.name for path in out.iterdir())) == FILES[name]
     {"py-spy": check_cpu, "memray": check_memory}[name](record, out)
     for path in out.iterdir():
         assert str(tmp_path) not in path.read_text(), f"{path.name} names a folder of this machine"
         assert str(Path.home()) not in path.read_text(), f"{path.name} names a home folder"
-    assert processes_of(tmp_path) == []
+    until(lambda: processes_of(tmp_path) == [])
 
 
 def check_cpu(record: ProfileRecord, out: Path) -> None:
@@ -185,18 +194,18 @@ def test_a_lever_asks_for_both_and_the_difference_says_where_the_saving_was(tmp_
 @each_profiler
 @pytest.mark.parametrize("last", ["raise ValueError('planted')", "os._exit(3)"])
 def test_a_crash_while_profiled_is_the_subjects_and_leaves_no_process(name: str, last: str, tmp_path: Path) -> None:
-    spec = lever(tmp_path / "tree", name, last=last, crash_after=5)
+    spec = lever(tmp_path / "tree", name, last=last, crash_after=FIRST_PROFILED)
     with pytest.raises(SubjectCrashError):
         profile_variant(job(tmp_path, spec), Silent())
-    assert processes_of(tmp_path) == []
+    until(lambda: processes_of(tmp_path) == [])
 
 
 @each_profiler
 def test_a_hang_while_profiled_ends_in_time_and_leaves_no_process(name: str, tmp_path: Path) -> None:
-    spec = lever(tmp_path / "tree", name, last="__import__('time').sleep(600)", crash_after=5)
+    spec = lever(tmp_path / "tree", name, last="__import__('time').sleep(600)", crash_after=FIRST_PROFILED)
     with pytest.raises(SubjectHangError):
         profile_variant(job(tmp_path, spec, timeout=0.7), Silent())
-    assert processes_of(tmp_path) == []
+    until(lambda: processes_of(tmp_path) == [])
 
 
 @each_profiler
@@ -332,7 +341,7 @@ def test_the_world_is_prepared_before_each_operation(tmp_path: Path) -> None:
     (tmp_path / "tree" / "baseline.py").write_text(
         subject.replace("self.left -= 1", "os.unlink('world')  # fails where nobody prepared")
     )
-    assert profile_variant(job(tmp_path, spec), Silent()).operations >= 3
+    assert profile_variant(job(tmp_path, spec), Silent()).operations >= 1  # and one to warm up
 
 
 KILLED = """
@@ -361,7 +370,7 @@ def test_a_killed_parent_leaves_no_process_even_if_the_subject_hangs(name: str, 
 
 def until(condition: Callable[[], bool]) -> None:
     """Wait for what happens at once on an idle machine and takes a while on a busy one."""
-    for _ in range(600):
+    for _ in range(6000):
         if condition():
             return
         time.sleep(0.05)

@@ -54,7 +54,7 @@ def test_wrong_for_one_edge_case_is_named(tmp_path: Path) -> None:
 
 def test_wrong_only_after_many_operations_is_found_with_its_index_and_place(tmp_path: Path) -> None:
     line = 'operation = operation if self.answered != 150 else {"words": ["zz"]}'
-    record = proof_of(write_lever(tmp_path / "lever", candidate=candidate_with(line)), seconds=20.0)
+    record = proof_of(write_lever(tmp_path / "lever", candidate=candidate_with(line)), seconds=600.0)
     assert codes(record) == {"lockstep-difference"}
     [found] = [result for result in record.lockstep if result.against == "candidate"]
     assert [case.name for case in found.differences] == ["operation 149"]
@@ -64,7 +64,7 @@ def test_wrong_only_after_many_operations_is_found_with_its_index_and_place(tmp_
 
 
 def test_lockstep_stops_after_a_few_differences(tmp_path: Path) -> None:
-    record = proof_of(write_lever(tmp_path / "lever", candidate=candidate_with("self.answered += 1")), seconds=60.0)
+    record = proof_of(write_lever(tmp_path / "lever", candidate=candidate_with("self.answered += 1")), seconds=600.0)
     [found] = [result for result in record.lockstep if result.against == "candidate"]
     assert (found.operations, len(found.differences)) == (3, 3)
 
@@ -134,7 +134,7 @@ def test_a_candidate_that_dies_names_where(tmp_path: Path) -> None:
 def test_a_candidate_that_hangs_names_where(tmp_path: Path) -> None:
     candidate = candidate_with('operation["words"] or __import__("time").sleep(600)')
     with pytest.raises(SubjectHangError, match="edge case `no words`"):
-        proof_of(write_lever(tmp_path / "lever", candidate=candidate), stage="prove", timeout=2.0)
+        proof_of(write_lever(tmp_path / "lever", candidate=candidate), stage="prove", timeout=5.0)
 
 
 def test_coverage_that_the_candidate_throws_away_is_a_crash_and_no_reject(tmp_path: Path) -> None:

@@ -1,0 +1,261 @@
+"""Turns of several clients: computed while the disk takes the one before; nothing gets out before its record."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gates.runtime import audit, publisher
+from gates.runtime.core import Turn
+from gates.runtime.errors import AuditError, DeniedError
+from tests.support.runtimes import POLICIES, RAN, ROOT, SUSPENDED, TRACE, Start, recorded
+
+CLIENTS = ("redact_1", "tally_1")
+
+
+def turns(count: int) -> list[Turn]:
+    """Turns of one operation, of two clients one after the other."""
+    return [(CLIENTS[number % 2], [TRACE]) for number in range(count)]
+
+
+def told(state: Path) -> list[str]:
+    """Who is on record."""
+    return [record["by"] for record in recorded(state)]
+
+
+@pytest.fixture
+def broken_disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """While it is set, no flush reaches the disk."""
+    broken, sync = threading.Event(), audit._sync
+
+    def flush(descriptor: int) -> None:
+        if broken.is_set():
+            raise OSError(errno.EIO, "Input/output error")
+        sync(descriptor)
+
+    monkeypatch.setattr(audit, "_sync", flush)
+    return broken
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+@pytest.mark.parametrize("on", [(), ("audit",)])
+def test_turns_one_behind_the_other_give_what_each_gives_alone(start: Start, count: int, on: tuple[str, ...]) -> None:
+    alone = start(instruments=())
+    expected = [alone.perform_all("scheduler", operations, by) for by, operations in turns(count)]
+    runtime = start(instruments=on)
+    assert list(runtime.perform_each("scheduler", turns(count))) == expected
+
+
+def test_a_turn_is_released_only_when_its_record_has_reached_the_disk(
+    state: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    durable, sync = [0], audit._sync
+
+    def flush(descriptor: int) -> None:
+        written = len(recorded(state))
+        sync(descriptor)
+        durable[0] = written
+
+    monkeypatch.setattr(audit, "_sync", flush)
+    for number, _ in enumerate(start().perform_each("scheduler", turns(6)), start=1):
+        assert durable[0] >= number
+    assert durable[0] == 6
+
+
+def test_a_turn_is_computed_while_the_record_of_the_one_before_is_on_its_way(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime, computed, sync = start(), threading.Event(), audit._sync
+    path = runtime._path("scheduler")
+    perform, waited = path.perform, []
+
+    def performed(*arguments: Any) -> Any:
+        found = perform(*arguments)
+        if flushing.is_set():
+            computed.set()
+        return found
+
+    def flush(descriptor: int) -> None:
+        flushing.set()
+        if not waited:
+            waited.append(computed.wait(timeout=30))
+        sync(descriptor)
+
+    flushing = threading.Event()
+    monkeypatch.setattr(path, "perform", performed)
+    monkeypatch.setattr(audit, "_sync", flush)
+    asked = _after(flushing, turns(2))
+    assert list(runtime.perform_each("scheduler", asked)) != []
+    assert waited == [True]
+
+
+def _after(flushing: threading.Event, wanted: list[Turn]) -> Iterator[Turn]:
+    """The second turn begins when the flush of the first has begun."""
+    yield wanted[0]
+    assert flushing.wait(timeout=30)
+    yield wanted[1]
+
+
+def test_two_clients_that_wait_for_their_results_can_share_the_runtime(start: Start) -> None:
+    released: list[Any] = []
+
+    def asked() -> Iterator[Turn]:
+        for number, turn in enumerate(turns(6)):
+            assert len(released) >= number - 1
+            yield turn
+
+    for found in start().perform_each("scheduler", asked()):
+        released += [found]
+
+
+def test_a_flush_that_fails_releases_neither_its_turn_nor_any_later_one(
+    start: Start, broken_disk: threading.Event
+) -> None:
+    runtime, released = start(), []
+
+    def asked() -> Iterator[Turn]:
+        for number, turn in enumerate(turns(5)):
+            if number == 2:
+                broken_disk.set()
+            yield turn
+
+    with pytest.raises(AuditError, match="Input/output error"):
+        released.extend(runtime.perform_each("scheduler", asked()))
+    broken_disk.clear()
+    with pytest.raises(AuditError, match="nothing is released any more"):
+        runtime.perform("scheduler", TRACE)
+    with pytest.raises(AuditError, match="nothing is released any more"):
+        list(runtime.perform_each("scheduler", turns(1)))
+
+
+def test_a_failure_that_somebody_else_heard_of_still_holds_back_the_turn(
+    start: Start, broken_disk: threading.Event
+) -> None:
+    runtime = start()
+    log = runtime.guard.audit
+    assert log is not None
+
+    def asked() -> Iterator[Turn]:
+        broken_disk.set()
+        yield turns(1)[0]
+        with pytest.raises(AuditError):
+            log.settle()
+        broken_disk.clear()
+
+    with pytest.raises(AuditError, match="nothing is released any more"):
+        list(runtime.perform_each("scheduler", asked()))
+
+
+def test_a_refused_turn_is_on_record_and_those_before_it_are_released(state: Path, start: Start) -> None:
+    released = []
+    with pytest.raises(DeniedError, match="stranger"):  # noqa: PT012 (what came before the refusal counts as well)
+        for found in start().perform_each("scheduler", [*turns(2), ("stranger", [TRACE]), *turns(1)]):
+            released += [found]
+    assert len(released) == 2
+    assert released[0] == [RAN]
+    assert [record["event"] for record in recorded(state)] == ["scheduled", "scheduled", "refused"]
+
+
+def test_a_policy_that_is_revoked_between_turns_counts_for_the_next(state: Path, start: Start) -> None:
+    runtime, released = start(), []
+    publisher.publish(state, POLICIES + SUSPENDED, epoch=2)
+
+    def asked() -> Iterator[Turn]:
+        yield "redact_1", [TRACE]
+        runtime.renew()
+        yield "redact_1", [TRACE]
+
+    with pytest.raises(DeniedError, match="policy epoch 2"):  # noqa: PT012
+        for found in runtime.perform_each("scheduler", asked()):
+            released += [found]
+    assert released == [[RAN]]
+
+
+def test_who_stops_asking_leaves_a_log_that_goes_on(state: Path, start: Start) -> None:
+    runtime = start()
+    released = runtime.perform_each("scheduler", turns(5))
+    next(released)
+    released.close()
+    runtime.perform("scheduler", TRACE, "host")
+    runtime.close()
+    start()
+    assert told(state) == ["redact_1", "tally_1", "host"]
+
+
+def test_an_end_in_good_order_waits_for_what_is_on_its_way(state: Path, start: Start) -> None:
+    runtime = start()
+    with runtime.guard.turn(wait=False):
+        runtime.perform("scheduler", TRACE)
+    runtime.close()
+    assert told(state) == ["host"]
+    assert (state / "audit.log").stat().st_size < audit.ROOM_BYTES
+
+
+def test_an_end_tells_of_a_flush_that_failed(start: Start, broken_disk: threading.Event) -> None:
+    runtime = start()
+    broken_disk.set()
+    with runtime.guard.turn(wait=False):
+        runtime.perform("scheduler", TRACE)
+    with pytest.raises(AuditError, match="Input/output error"):
+        runtime.close()
+    runtime.close()
+
+
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_a_runtime_killed_between_computing_and_flush_has_released_nothing_that_is_not_on_disk(
+    state: Path, start: Start, turn: int
+) -> None:
+    """It is killed in the flush of one of its turns: what it printed before is on disk, that turn was not printed."""
+    script = f"""
+        import os, signal, sys
+        from pathlib import Path
+        sys.path.insert(0, {str(ROOT)!r})
+        from gates.runtime import audit
+        from gates.runtime.core import Runtime
+        state, flushes, sync = Path({str(state)!r}), [], audit._sync
+
+        def flush(descriptor):
+            flushes.append(descriptor)
+            if len(flushes) == {turn}:
+                os.kill(os.getpid(), signal.SIGKILL)
+            sync(descriptor)
+
+        audit._sync = flush
+        runtime = Runtime.start(state / "config.json", state)
+        for number, found in enumerate(runtime.perform_each("scheduler", [("host", [{TRACE!r}])] * 5), start=1):
+            print(number, flush=True)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    released = [int(line) for line in done.stdout.split()]
+    assert released == list(range(1, len(released) + 1))
+    assert len(released) < turn
+    start()
+    assert len(released) <= len(told(state)) <= turn
+
+
+def test_what_was_never_flushed_is_not_believed_after_a_crash(state: Path, start: Start) -> None:
+    """The disk as it is after a power cut in a flush: the record has arrived, the head that seals it has not."""
+    runtime = start()
+    list(runtime.perform_each("scheduler", turns(2)))
+    sealed = (state / "audit.log").read_bytes()[: audit.HEAD_BYTES]
+    log = runtime.guard.audit
+    assert log is not None
+    with runtime.guard.turn(wait=False):
+        runtime.perform("scheduler", TRACE)
+    log.settle()
+    os.pwrite(log._descriptor, sealed, 0)
+    os.close(log._descriptor)  # as the kernel does for a process that was killed
+    runtime.guard.audit = None
+    again = start()
+    assert again.guard.audit is not None
+    assert again.guard.audit.dropped > 0
+    assert [record["event"] for record in recorded(state)] == ["scheduled", "scheduled", "recovered"]
