@@ -158,8 +158,7 @@ def exclusive(path: Path | None = None) -> Iterator[None]:
     descriptor = _open_for_all(path)
     try:
         _lock(descriptor, path)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()}\n".encode(), 0)
+        _sign(descriptor, path)
         yield
     finally:
         os.close(descriptor)
@@ -193,6 +192,18 @@ def _lock(descriptor: int, path: Path) -> None:
         holder = "".join(char for char in written if char.isprintable()) or "another process"
         raise HostBusyError(
             f"{holder} is measuring on this host", hint=f"Wait until it has finished (the lock is {path})."
+        ) from error
+
+
+def _sign(descriptor: int, path: Path) -> None:
+    """Say in the lock's file who holds it."""
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        raise HostError(
+            f"the lock of this host cannot be written: {path}: {error.strerror}",
+            hint="Free some space there, or set PRFPIPE_LOCK to a file elsewhere.",
         ) from error
 
 

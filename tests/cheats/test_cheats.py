@@ -11,7 +11,7 @@ import pytest
 from prfpipe.lever import load_lever
 from tests.cheats.corpus import FOLDER, corpus, put_to_the_test
 from tests.cheats.rate import PAGE
-from tests.e2e.evaluations import processes_of
+from tests.e2e.evaluations import left_behind
 
 CHEATS = {cheat.name: cheat for cheat in corpus()}
 
@@ -20,7 +20,7 @@ CHEATS = {cheat.name: cheat for cheat in corpus()}
 def test_it_gets_a_verdict_that_it_may_get(tmp_path: Path, name: str) -> None:
     found = put_to_the_test(CHEATS[name], tmp_path)
     assert found.is_as_expected, (found.verdict, found.against, found.done.err[-2000:])
-    assert processes_of(tmp_path) == []
+    assert left_behind(tmp_path) == []
 
 
 def test_only_what_is_honest_or_known_not_to_be_caught_may_be_adopted() -> None:

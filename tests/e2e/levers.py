@@ -6,7 +6,7 @@ What is to be seen in real times is many times as slow or waits for a fixed time
 from pathlib import Path
 from typing import Any
 
-from tests.support.levers import BASELINE, CANDIDATE, WORKLOAD
+from tests.support.levers import BASELINE, CANDIDATE
 
 COUNT = "        counts = {}\n"
 RECORDED = {"faster": 2.0}
@@ -35,17 +35,6 @@ def wrong_on_an_edge_case(_: Path) -> dict[str, Any]:
     return {"baseline": laborious(20), "candidate": CANDIDATE.replace("        if not words:\n", wrong)}
 
 
-def varying_output(_: Path) -> dict[str, Any]:
-    """Adds noise to a field of the answer."""
-    return {"candidate": "import random\n" + CANDIDATE.replace('"rate": 0.0', '"rate": random.random()')}
-
-
-def outside_its_path(_: Path) -> dict[str, Any]:
-    """Uses a module that the lever does not declare."""
-    candidate = "import helper\n" + CANDIDATE.replace("Counter(words)", "helper.Counter(words)")
-    return {"candidate": candidate, "files": {"helper.py": "from collections import Counter\n"}}
-
-
 def hanging(_: Path) -> dict[str, Any]:
     """Never answers, and has started a process of its own."""
     start = "        import subprocess\n        subprocess.Popen(['sh', '-c', 'sleep 600; :', workdir])\n"
@@ -70,89 +59,6 @@ def crashing_once(home: Path) -> dict[str, Any]:
 """
     candidate = CANDIDATE.replace("        self.answered = 0\n", f"        self.answered = 0\n{crash}")
     return {"candidate": f"import os\nimport pathlib\n{candidate}", "profiles": ["py-spy"]}
-
-
-def patched_clock(_: Path) -> dict[str, Any]:
-    """The baseline, with every clock that it can reach made to run slowly; both wait, which takes no core."""
-    tamper = (
-        "import sys\nimport time\n\nreal = time.perf_counter_ns\n"
-        "time.perf_counter_ns = lambda: real() // 20\n"
-        'sys.modules["__main__"].now = time.perf_counter_ns\n\n\n'
-    )
-    waiting = BASELINE.replace(COUNT, f"        time.sleep(0.02)\n{COUNT}")
-    return {"baseline": f"import time\n\n\n{waiting}", "candidate": tamper + waiting}
-
-
-EXTRA = 'hashlib.sha256(b"".join(word.encode() for word in operation["words"]) * 6400).digest()'
-"""Longer than a cheat takes to answer, shorter than a session: little of it is undone when the session ends."""
-LATER = f"""\
-import hashlib
-import queue
-import threading
-import time
-
-
-def later(jobs):
-    while True:
-        operation = jobs.get()
-        time.sleep(0.001 * jobs.empty())
-        {EXTRA}
-
-
-"""
-START = """\
-        self.jobs = queue.SimpleQueue()
-        threading.Thread(target=later, args=(self.jobs,), daemon=True).start()
-"""
-
-
-def work_after_the_answer(_: Path) -> dict[str, Any]:
-    """Hands most of its work to a thread that goes on when the answer is out."""
-    candidate = BASELINE.replace("        self.answered = 0\n", f"        self.answered = 0\n{START}")
-    return {
-        "baseline": "import hashlib\n\n\n" + BASELINE.replace(COUNT, f"        {EXTRA}\n{COUNT}"),
-        "candidate": LATER + candidate.replace(COUNT, f"        self.jobs.put(operation)\n{COUNT}"),
-    }
-
-
-def cached_by_content(_: Path) -> dict[str, Any]:
-    """Remembers every answer under the words in order, which helps only where an input comes back."""
-    look_up = """\
-    def operate(self, operation):
-        self.answered += 1
-        key = tuple(sorted(operation["words"]))
-        if key not in self.known:
-            self.known[key] = self.count(key)
-        return {"counts": self.known[key], "answered": self.answered, "rate": 0.0}
-
-    def count(self, words):
-        counts = {}
-        for word in words:
-            counts[word] = counts.get(word, 0) + 1
-        return sorted(map(list, counts.items()))
-
-    def close"""
-    head, _, rest = BASELINE.partition("    def operate")
-    head = head.replace("answered = 0", "answered = 0\n        self.known = {}")
-    return {"candidate": head + look_up + rest.partition("    def close")[2]}
-
-
-def cached_by_identity(_: Path) -> dict[str, Any]:
-    """Takes an object at the same address for the same input."""
-    counted = "sorted(map(list, Counter(words).items()))"
-    cached = CANDIDATE.replace("answered = 0", "answered = 0\n        self.known = {}")
-    return {"candidate": cached.replace(counted, f"self.known.setdefault(id(operation), {counted})")}
-
-
-def worse_tail(_: Path) -> dict[str, Any]:
-    """Many times faster in the median; every 5th operation waits for much longer than the baseline takes."""
-    slow = "        if self.answered % 5 == 0:\n            time.sleep(0.05)\n"
-    return {
-        "baseline": laborious(20),
-        "candidate": "import time\n" + CANDIDATE.replace("        if not words:\n", f"{slow}        if not words:\n"),
-        "workload": WORKLOAD + '    yield "thirty times one word", [{"words": ["a"]}] * 30\n',
-        "guards": {"p99": {"max_regression_percent": 5}},
-    }
 
 
 def slower_on_a_stratum(_: Path) -> dict[str, Any]:
@@ -206,48 +112,3 @@ def leaving_a_daemon(_: Path) -> dict[str, Any]:
 """
     candidate = CANDIDATE.replace("        self.answered = 0\n", f"        self.answered = 0\n{start}")
     return {"candidate": f"import subprocess\n\n\n{candidate}", "profiles": ["py-spy"]}
-
-
-def work_after_the_session(home: Path) -> dict[str, Any]:
-    """As `work_after_the_answer`, with so much patience that the session ends first."""
-    parts = work_after_the_answer(home)
-    return parts | {"candidate": parts["candidate"].replace("time.sleep(0.001 * jobs.empty())", "time.sleep(0.002)")}
-
-
-def work_at_the_end(home: Path) -> dict[str, Any]:
-    """Does when it is closed what it should have done before."""
-    at_close = f"        for operation in self.jobs:\n            {EXTRA}\n"
-    candidate = BASELINE.replace("        self.answered = 0\n", "        self.answered = 0\n        self.jobs = []\n")
-    candidate = candidate.replace(COUNT, f"        self.jobs.append(operation)\n{COUNT}").replace(
-        "        pass\n", at_close
-    )
-    return work_after_the_answer(home) | {"candidate": f"import hashlib\n\n\n{candidate}"}
-
-
-CHILD = f"""\
-import hashlib
-import json
-import sys
-import time
-
-for line in sys.stdin:
-    operation = json.loads(line)
-    time.sleep(0.002)
-    {EXTRA}
-"""
-
-
-def work_in_another_process(home: Path) -> dict[str, Any]:
-    """Hands most of its work to a child in a session of its own, and does not wait for it."""
-    start = """\
-        command = [sys.executable, "-c", CHILD]
-        self.child = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
-"""
-    hand_over = """\
-        self.child.stdin.write(json.dumps(operation).encode() + b"\\n")
-        self.child.stdin.flush()
-"""
-    candidate = BASELINE.replace("        self.answered = 0\n", f"        self.answered = 0\n{start}")
-    candidate = candidate.replace(COUNT, hand_over + COUNT)
-    head = f"import json\nimport subprocess\nimport sys\n\nCHILD = {CHILD!r}\n\n\n"
-    return work_after_the_answer(home) | {"candidate": head + candidate}

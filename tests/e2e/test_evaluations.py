@@ -86,13 +86,6 @@ def test_a_candidate_that_takes_many_times_as_long_is_rejected(evaluated: Evalua
     assert done.document["scenarios"]["small"]["speedup"]["estimate"] < 0.5
 
 
-def test_a_cache_keyed_on_content_gains_nothing_from_inputs_that_are_always_fresh(evaluated: Evaluated) -> None:
-    done = evaluated("cached_by_content")
-    assert done.code in {1, 3}, done.err
-    assert "faster" not in done.codes
-    assert done.document["scenarios"]["small"]["speedup"]["estimate"] < 1
-
-
 # ---- wrong answers ---------------------------------------------------------------------------------------
 
 
@@ -105,42 +98,13 @@ def test_a_faster_candidate_that_is_wrong_on_an_edge_case_is_rejected_and_the_ca
     assert done.document["scenarios"]["small"]["speedup"]["low"] > 1
 
 
-def test_output_that_varies_from_run_to_run_is_rejected(evaluated: Evaluated) -> None:
-    done = evaluated("varying_output")
-    assert done.code == 1, done.err
-    assert {"conformance-failed", "lockstep-difference", "timed-outputs-differ"} <= done.codes
-
-
-def test_a_cache_keyed_on_the_inputs_identity_is_caught_with_wrong_answers(evaluated: Evaluated) -> None:
-    done = evaluated("cached_by_identity")
-    assert done.code == 1, done.err
-    assert done.codes & {"lockstep-difference", "timed-outputs-differ"}
-
-
 def test_a_rejected_bundle_audits_clean_too(evaluated: Evaluated) -> None:
     done = evaluated("wrong_on_an_edge_case")
     audited = prfpipe(done.home, "audit", done.document["run_id"], "--json")
     assert (audited.code, audited.document["verdict"]) == (0, "reject"), audited.out
 
 
-# ---- cheats ----------------------------------------------------------------------------------------------
-
-
-def test_a_patched_clock_is_contradicted_by_the_parents_clock(evaluated: Evaluated) -> None:
-    done = evaluated("patched_clock")
-    # Where two copies of the baseline differ too, the contradiction may stay uncertain; it never goes unsaid.
-    assert done.code in {1, 3}, done.err
-    assert "clock-disagrees" in done.codes
-
-
-@pytest.mark.parametrize(
-    "variety",
-    ["work_after_the_answer", "work_after_the_session", "work_at_the_end", "work_in_another_process"],
-)
-def test_work_that_was_moved_is_found_in_the_cpu_time(evaluated: Evaluated, variety: str) -> None:
-    done = evaluated(variety)
-    assert done.code in {1, 3}, done.err
-    assert "work-moved" in done.codes
+# ---- what is left behind -----------------------------------------------------------------------------------
 
 
 def test_a_daemon_does_not_outlive_the_evaluation(evaluated: Evaluated) -> None:
@@ -149,23 +113,7 @@ def test_a_daemon_does_not_outlive_the_evaluation(evaluated: Evaluated) -> None:
     assert left_behind(done.home) == []
 
 
-def test_a_change_outside_the_optimized_path_is_refused_by_name(evaluated: Evaluated) -> None:
-    done = evaluated("outside_its_path")
-    assert done.code == 2
-    assert "helper.py" in _message(done)
-
-
 # ---- a gain that costs too much --------------------------------------------------------------------------
-
-
-def test_a_better_median_does_not_pay_for_a_worse_p99(evaluated: Evaluated) -> None:
-    """The guard is violated, or not certain where the baseline was kept waiting as long; it never holds."""
-    done = evaluated("worse_tail")
-    assert done.code in {1, 3}, done.err
-    assert "p99" in done.reason("guard-violated") + done.reason("guard-undecided")
-    [guard] = done.document["guards"]
-    assert guard["worst_percent"] > 100
-    assert done.document["scenarios"]["small"]["speedup"]["estimate"] > 1
 
 
 def test_ten_times_the_memory_and_a_slow_start_are_too_high_a_price(evaluated: Evaluated) -> None:
@@ -229,7 +177,9 @@ def test_what_was_measured_before_a_failure_is_kept_and_the_journal_says_why(
 
 
 def _failed(evaluated: Evaluated, variety: str) -> Done:
-    return evaluated(variety, PRFPIPE_SUBJECT_TIMEOUT_SECONDS="5" if variety == "hanging" else TIMEOUT_SECONDS)
+    seconds = "5" if variety == "hanging" else TIMEOUT_SECONDS
+    # One of them counts its invocations in a file, which the sandbox is there to prevent.
+    return evaluated(variety, PRFPIPE_SUBJECT_TIMEOUT_SECONDS=seconds, PRFPIPE_SANDBOX="off")
 
 
 def test_a_failure_names_the_command_that_goes_on(evaluated: Evaluated) -> None:
@@ -240,7 +190,7 @@ def test_a_failure_names_the_command_that_goes_on(evaluated: Evaluated) -> None:
 def test_a_run_whose_candidate_crashed_goes_on_with_a_new_sample_set_beside_the_old_one(evaluated: Evaluated) -> None:
     done = _failed(evaluated, "crashing_once")
     interrupted = done.run_folder / layout.interrupted_samples(Stage.REPROFILE, 1)
-    resumed = evaluate(done.home, done.home / "lever", "--resume", done.run_folder.name)
+    resumed = evaluate(done.home, done.home / "lever", "--resume", done.run_folder.name, PRFPIPE_SANDBOX="off")
     assert resumed.code in EXIT_CODES.values(), resumed.err
     assert gzip.decompress(interrupted.read_bytes()).count(b'"kind":"invocation"') == 2
     audited = prfpipe(done.home, "audit", str(resumed.bundle))

@@ -127,7 +127,9 @@ def _under(home: Home, name: str, how: How) -> Crossings:
     return Crossings(home.root, at, how)
 
 
-@pytest.mark.parametrize("name", ["write runs", "fsync keys", "write chains", "link evidence/evidence"])
+@pytest.mark.parametrize(
+    "name", ["ftruncate lock", "write runs", "fsync keys", "write chains", "link evidence/evidence"]
+)
 @pytest.mark.parametrize("how", [How.NO_SPACE, How.READ_ONLY, How.IO_ERROR], ids=lambda how: how.name)
 def test_a_disk_that_refuses_is_one_message_and_the_run_goes_on_later(tmp_path: Path, name: str, how: How) -> None:
     home = Home(tmp_path)

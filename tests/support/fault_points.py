@@ -108,13 +108,16 @@ class Crossings:
             return real()
         if self.how.error:
             self._refuse(label, half)
-        if self.how is How.AFTER:
-            real()
-        elif self.how is How.HALF and half:
-            half()
-        elif self.how is How.POWER:
-            self._lose_power()
-        os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            if self.how is How.AFTER:
+                real()
+            elif self.how is How.HALF and half:
+                half()
+            elif self.how is How.POWER:
+                self._lose_power()
+        finally:
+            # Also where the system refused: a name that a rival took, a folder that is not empty.
+            os.kill(os.getpid(), signal.SIGKILL)
         return None
 
     def _refuse(self, label: str, half: Callable[[], Any] | None) -> None:
@@ -133,10 +136,10 @@ class Crossings:
 
     def _lose_power(self) -> None:
         """Take back all that no fsync made durable, the newest first."""
-        for path, size in self.unsynced.items():
+        for path, size in list(self.unsynced.items()):
             with suppress(OSError):
                 os.truncate(path, size)
-        for undo in reversed([undo for undone in self.undo.values() for undo in undone]):
+        for undo in reversed([undo for undone in list(self.undo.values()) for undo in list(undone)]):
             with suppress(OSError):
                 undo()
 
