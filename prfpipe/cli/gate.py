@@ -157,10 +157,6 @@ def _check_text(found: Sequence[Checked], missing: Sequence[str]) -> str:
         spec = gate.spec
         last = spec.changes[-1]
         rows.append([spec.id, str(spec.version), f"{last.date}: {last.reason}"[:100], str(len(spec.overrides))])
-    table = (
-        [text_table(["gate", "version", "last change", "overrides"], rows, text_columns=3)]
-        if rows
-        else []
-    )
+    table = [text_table(["gate", "version", "last change", "overrides"], rows, text_columns=3)] if rows else []
     wrong = [f"FAIL  {item.problem}" for item in found if item.problem]
     return "\n".join([*table, "", *wrong, *(f"FAIL  there is no valid {identity}" for identity in missing)])
