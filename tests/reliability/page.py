@@ -10,6 +10,7 @@ _HEAD = f"""# Reliability, measured
 tries are, and which test shows each case by its name, stands in [tests/faults](../tests/faults/README.md).
 
 """
+_THINNED = "Not every try was made this time: below each table stands which share of them.\n\n"
 _SURVIVED = """*Survived* means: it ended well, or with a message that says what to do; every sample that was
 recorded is still in the local bundle or in the store; the same command again finished the work or refused it with the
 reason; a bundle that showed as committed was whole; and the bundle audited clean.
@@ -42,7 +43,8 @@ process, or of the one that started it if that was larger.""",
 def render(document: Mapping[str, Any]) -> str:
     """The page."""
     parts = "".join(_part(name, document["parts"][name]) for name in _TITLES if name in document["parts"])
-    return _HEAD + "\n".join(_summary(document)) + "\n\n" + _SURVIVED + parts
+    thinned = _THINNED if any(part["every"] > 1 for part in document["parts"].values()) else ""
+    return _HEAD + "\n".join(_summary(document)) + "\n\n" + thinned + _SURVIVED + parts
 
 
 def _summary(document: Mapping[str, Any]) -> Iterator[str]:
@@ -85,8 +87,14 @@ def _made(name: str, part: Mapping[str, Any]) -> str:
     cpus = f"{host['cpus']} CPU{'s' * (host['cpus'] > 1)} ({host['cpu_model']})"
     return (
         f"{_refused_by(part['rows'])}{part['date']}, {part['seconds']:.0f} s{thinned}, {cpus}, {host['os']}, "
-        f"{host['python']}. Again: `{COMMAND} PARTS={name.replace(' ', '-')}`."
+        f"{host['python']}. Again: `{COMMAND} PARTS={_words(name, part['every'])}`."
     )
+
+
+def _words(name: str, every: int) -> str:
+    """What the command is told to make this part again as it was made."""
+    part = name.replace(" ", "-")
+    return f'"{part} --every {every}"' if every > 1 else part
 
 
 def _refused_by(rows: list[dict[str, Any]]) -> str:
