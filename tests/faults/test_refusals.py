@@ -34,10 +34,10 @@ class FullDisk:
         self.name, self.fired, self._current = name, False, ""
         self._write_all, self._write_new = disk._write_all, disk.write_new
 
-    def write_new(self, root: int, name: str, data: bytes) -> None:
+    def write_new(self, root: int, name: str, data: bytes, *, mode: int = 0o644) -> None:
         self._current = name
         try:
-            self._write_new(root, name, data)
+            self._write_new(root, name, data, mode=mode)
         finally:
             self._current = ""
 
