@@ -13,7 +13,8 @@ import pytest
 from prfpipe.cli import run as prfpipe
 from prfpipe.errors import StoreUnavailableError
 from prfpipe.loop import closing
-from tests.e2e.evaluations import SCENARIOS, at_home
+from tests.e2e.evaluations import SCENARIOS, at_home, own_environment
+from tests.flows.deployment import Deployed, documented, run
 from tests.flows.prefect_server import Server, prefect_server
 from tests.support.levers import write_lever
 
@@ -34,6 +35,15 @@ class Evaluated:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with prefect_server(tmp_path_factory.mktemp("prefect")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def deployed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+    """Work pool and deployments, by the commands of the guide."""
+    environment = server.environment | own_environment(tmp_path_factory.mktemp("bench"))
+    for beginning in ("prefect work-pool create", "prefect --no-prompt deploy"):
+        run(documented(beginning), environment)
+    return Deployed(server, environment, server.get("deployments/name/evaluate-lever/evaluate-lever"))
 
 
 @pytest.fixture(scope="session")

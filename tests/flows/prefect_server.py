@@ -42,6 +42,11 @@ class Server:
         """The API's answer."""
         return httpx.post(f"{self.url}/{path}", json=body, timeout=120)
 
+    def delete(self, path: str) -> None:
+        """Remove one object of the API."""
+        answer = httpx.delete(f"{self.url}/{path}", timeout=30)
+        assert answer.is_success, answer.text
+
     def get(self, path: str) -> dict[str, Any]:
         """One object of the API."""
         answer = httpx.get(f"{self.url}/{path}", timeout=120)

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from flows.names import GAIN_LOST, GATE_FAILED
+from tests.flows.deployment import Deployed
 from tests.flows.prefect_server import Server, wait_until
-from tests.flows.test_deployment import Deployed, deployed  # noqa: F401 - a fixture
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -43,8 +43,8 @@ class Receiver:
 
 
 @pytest.fixture(scope="module")
-def receiver(flow: ModuleType, deployed: Deployed) -> Iterator[Receiver]:  # noqa: F811
-    """Automations are installed, twice, with a webhook to it."""
+def receiver(flow: ModuleType, deployed: Deployed) -> Iterator[Receiver]:
+    """Automations are installed, twice, with a webhook to it; nothing that they started waits for a worker."""
     receiver = Receiver()
     threading.Thread(target=receiver.server.serve_forever, daemon=True).start()
     module = importlib.import_module("flows.automations")
@@ -52,6 +52,11 @@ def receiver(flow: ModuleType, deployed: Deployed) -> Iterator[Receiver]:  # noq
     assert asyncio.run(module.install(receiver.url)) == names
     assert len(names) == 3
     yield receiver
+    for item in deployed.server.find("automations"):
+        deployed.server.delete(f"automations/{item['id']}")
+    for name in ("nightly", "performance-gates"):
+        for run in _runs(deployed.server, name):
+            deployed.server.delete(f"flow_runs/{run['id']}")
     receiver.server.shutdown()
     receiver.server.server_close()
 

@@ -1,73 +1,20 @@
 """The deployment of prefect.yaml, as docs/prefect.md says to use it: pool, deploy, worker, run."""
 
 import json
-import re
 import shlex
-import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.evaluations import own_environment
 from tests.flows.conftest import SMALL_LEVER
-from tests.flows.prefect_server import Server, wait_until
+from tests.flows.deployment import ROOT, SECONDS, Deployed, documented, run
+from tests.flows.prefect_server import wait_until
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
-ROOT = Path(__file__).parents[2]
-GUIDE = ROOT / "docs" / "prefect.md"
 SHORT = Path(__file__).with_name("short.py")
-SECONDS = 500
-
-
-def documented(beginning: str) -> list[str]:
-    """The one command of the guide that begins so."""
-    blocks = re.findall(r"```sh\n(.*?)```", GUIDE.read_text(), re.DOTALL)
-    lines = dict.fromkeys(line.strip() for block in blocks for line in block.splitlines())
-    [command] = [line for line in lines if line.startswith(beginning)]
-    return shlex.split(command, comments=True)
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """The deployment as the server has it, and the environment of who deployed it."""
-
-    server: Server
-    environment: dict[str, str]
-    deployment: dict[str, Any]
-
-    def create_run(self, parameters: dict[str, Any], **more: Any) -> Any:
-        """The server's answer to a person who fills in the form."""
-        path = f"deployments/{self.deployment['id']}/create_flow_run"
-        return self.server.post(path, {"parameters": parameters, **more})
-
-
-@pytest.fixture(scope="module")
-def deployed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
-    own = own_environment(tmp_path_factory.mktemp("bench"))
-    environment = server.environment | own
-    for beginning in ("prefect work-pool create", "prefect --no-prompt deploy"):
-        run(documented(beginning), environment)
-    deployment = server.get("deployments/name/evaluate-lever/evaluate-lever")
-    return Deployed(server, environment, deployment)
-
-
-def run(command: list[str], environment: dict[str, str]) -> str:
-    """Run a documented command in the checkout, with this environment's programs."""
-    done = subprocess.run(
-        [sys.executable, "-m", *command],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 def test_the_form_describes_each_parameter_and_offers_the_efforts(deployed: Deployed) -> None:
