@@ -46,7 +46,7 @@ def test_a_mutation_is_never_the_bundle_itself(pair: tuple[Files, Files]) -> Non
     assert same == []
 
 
-# ---- named cases: FAULTS, "Tampering" -------------------------------------------------------------------
+# ---- named cases: "Tampering" in tests/faults/README.md --------------------------------------------------
 
 FAMILIES = {
     "one byte changed": "a bit flipped at a chosen place",

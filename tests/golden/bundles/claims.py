@@ -1,6 +1,6 @@
 """One thing wrong with what is said or claimed; everything is signed and sealed rightly by a trusted key.
 
-See FAULTS: claims.
+See "Claims" in tests/faults/README.md.
 """
 
 import json
