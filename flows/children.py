@@ -1,7 +1,6 @@
 """Server processes that live and die with this one: started in groups of their own, watched, stopped in order."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -10,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from prfpipe import host
 from prfpipe.errors import HostError
 
 _LOOK_SECONDS = 0.2
@@ -29,7 +29,7 @@ class Child:
         try:
             with log.open("wb") as output:
                 self._process = subprocess.Popen(
-                    [*_die_with_parent(), *command],
+                    [*host.die_with_parent(), *command],
                     env=dict(environment),
                     cwd=cwd,
                     stdin=subprocess.DEVNULL,
@@ -45,10 +45,18 @@ class Child:
         """Whether it has not ended."""
         return self._process.poll() is None
 
-    @property
-    def succeeded(self) -> bool:
-        """Whether it has ended with 0."""
-        return self._process.poll() == 0
+    def wait(self, seconds: float) -> None:
+        """Wait for its end.
+
+        Raises:
+            HostError: it did not end in time, or with another code than 0; the message has the end of its log.
+        """
+        try:
+            code = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise self._failed(f"did not end within {seconds:g} s") from None
+        if code:
+            raise self._failed(f"ended with {code}")
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
         """Look often until `ready`.
@@ -58,16 +66,15 @@ class Child:
         """
         end = time.monotonic() + seconds
         while not ready():
-            if not self.running and not ready():
-                raise self.failed("has ended")
+            self.require()
             if time.monotonic() > end:
-                raise self.failed(f"was not ready within {seconds:g} s")
+                raise self._failed(f"was not ready within {seconds:g} s")
             time.sleep(_LOOK_SECONDS)
 
     def require(self) -> None:
         """Raise `HostError` if it has ended."""
         if not self.running:
-            raise self.failed("has ended")
+            raise self._failed("has ended")
 
     def stop(self, seconds: float) -> None:
         """End it politely, then whatever is left of its group."""
@@ -79,8 +86,7 @@ class Child:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
-    def failed(self, what: str) -> HostError:
-        """The error that says what happened, with the end of its log."""
+    def _failed(self, what: str) -> HostError:
         lines = self.log.read_text("utf-8", "replace").splitlines()[-_SHOWN_LINES:]
         error = HostError(f"{self.name} {what}", hint=f"All that it said is in {self.log}.")
         error.add_note("\n".join(lines))
@@ -88,7 +94,7 @@ class Child:
 
 
 def free_port(wanted: int) -> int:
-    """`wanted` if nobody listens there, else one that the system chooses. Nobody else may take it in between."""
+    """`wanted` if nobody listens there, else one that the system chooses; whoever comes first still takes it."""
     for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -96,9 +102,3 @@ def free_port(wanted: int) -> int:
                 probe.bind(("127.0.0.1", port))
                 return int(probe.getsockname()[1])
     raise HostError("no port is free on 127.0.0.1", hint="Stop a server that you do not need.")
-
-
-def _die_with_parent() -> tuple[str, ...]:
-    """A prefix that has the kernel end the child when its parent dies, even by SIGKILL (PR_SET_PDEATHSIG)."""
-    setpriv = shutil.which("setpriv")
-    return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()

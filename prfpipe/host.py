@@ -49,6 +49,12 @@ def fingerprint(work: Work = "disk") -> HostFingerprint:
     )
 
 
+def die_with_parent() -> tuple[str, ...]:
+    """A prefix that has the kernel kill a child when its parent dies, even by SIGKILL (PR_SET_PDEATHSIG)."""
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()
+
+
 def landlock_abi() -> int:
     """What this kernel can do to confine subjects (landlock(7)), as its version; 0: nothing, or it is not wanted."""
     return 0 if os.environ.get("PRFPIPE_SANDBOX") == "off" else _landlock_abi()

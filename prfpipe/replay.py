@@ -65,7 +65,7 @@ def compare(before: Verdict, after: Verdict, within_percent: float) -> Replay:
 
 
 def _agreement(before: ScenarioResult, after: ScenarioResult, within_percent: float) -> Agreement:
-    ratio = _ratio(before.speedup, after.speedup)
+    ratio = ratio_of(before.speedup, after.speedup)
     answer, reason = _answer(before.speedup, after.speedup, ratio, within_percent)
     return Agreement(
         scenario=before.scenario,
@@ -79,7 +79,8 @@ def _agreement(before: ScenarioResult, after: ScenarioResult, within_percent: fl
     )
 
 
-def _ratio(before: Estimate, after: Estimate) -> Estimate:
+def ratio_of(before: Estimate, after: Estimate) -> Estimate:
+    """After / before, with both intervals at their worst; a bound is None where one of the two has none."""
     return Estimate(
         estimate=_quotient(after.estimate, before.estimate),
         low=None if after.low is None or before.high is None else _quotient(after.low, before.high),

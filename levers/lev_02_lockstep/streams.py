@@ -3,6 +3,7 @@
 At most WINDOW lines that came too early are held, whatever the number of fixtures.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from heapq import heappop, heappush
 from pathlib import Path
@@ -29,7 +30,7 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-class Stream:
+class Stream(ABC):
     """One runtime's lines and, when they have been read to the end, its account.
 
     `status` is `complete`, or why it is not: `not-there`, `no-header`, `other-corpus`, `truncated`,
@@ -59,8 +60,9 @@ class Stream:
         else:
             self._runtime, self.corpus = f"{head[1]} {head[2]}", head[3:]
 
+    @abstractmethod
     def _source(self) -> Source | None:
-        raise NotImplementedError
+        """What the lines come from; None where there is nothing."""
 
     def lines(self) -> Iterator[Line]:
         """Lines by ascending ordinal, each ordinal once; the account is settled behind the last one."""
@@ -110,7 +112,7 @@ class Stream:
                 self._unreadable += 1
         self._ended()
 
-    def _ended(self) -> None:
+    def _ended(self) -> None:  # noqa: B027 - most need nothing
         """The last line has been read; a live stream knows more than its bytes."""
 
     def _note(self, kind: str, ordinal: int) -> None:

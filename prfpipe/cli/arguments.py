@@ -7,6 +7,8 @@ from collections.abc import Callable
 Command = Callable[[argparse.Namespace], int]
 Commands = argparse._SubParsersAction
 
+EFFORTS = ("quick", "standard", "rigorous")
+
 
 def add_trust(parser: argparse.ArgumentParser) -> None:
     """Whose signature is believed."""

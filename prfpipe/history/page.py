@@ -7,9 +7,10 @@ from prfpipe.artifacts.names import clean, markdown
 from prfpipe.artifacts.pictures import Picture
 from prfpipe.artifacts.report import render
 from prfpipe.artifacts.tables import markdown_table, text_table
-from prfpipe.history.plots import started, trend
+from prfpipe.history.plots import trend
 from prfpipe.history.retention import adopted
 from prfpipe.models import HistoryPoint, LeverHistory
+from prfpipe.store.bundles.refs import started
 
 _HEADER = ("lever", "host", "runs", "adopted", "last", "left of the gain", "answer", "last change of level")
 _NARROW = 420

@@ -1,24 +1,18 @@
 """The trend of a lever on a host as a picture."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from prfpipe.artifacts.plots import style
 from prfpipe.history.retention import adopted
 from prfpipe.models import HistoryPoint, LeverHistory
+from prfpipe.store.bundles.refs import started
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_STAMP = "%Y%m%dT%H%M%SZ"
 _SECONDS_A_DAY = 86_400
 _HALF_A_DAY = 0.5
-
-
-def started(run_id: str) -> datetime:
-    """When a run began, in UTC, as its id says."""
-    return datetime.strptime(run_id.partition("-")[0], _STAMP).replace(tzinfo=UTC)
 
 
 def _day(point: HistoryPoint) -> float:

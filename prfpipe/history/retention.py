@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from prfpipe.models import Estimate, HistoryPoint, Retention
+from prfpipe.models import HistoryPoint, Retention
+from prfpipe.replay import ratio_of
 
 TOLERANCE_PERCENT = 20.0
 """A gain has rotted when certainly more than this share of it is gone. Slower rot is for `changes` to find."""
@@ -25,7 +26,7 @@ def retention(points: Sequence[HistoryPoint], tolerance_percent: float = TOLERAN
     reference, now = adopted(points), points[-1]
     if reference is None or reference is now or reference.scenario != now.scenario:
         return None
-    share = share_left(now.speedup, reference.speedup)
+    share = ratio_of(reference.speedup, now.speedup)
     limit = 1 - tolerance_percent / 100
     state = "undecided"
     if share.high is not None and share.high < limit:
@@ -34,13 +35,4 @@ def retention(points: Sequence[HistoryPoint], tolerance_percent: float = TOLERAN
         state = "kept"
     return Retention.model_validate(
         {"state": state, "adopted": reference.run_id, "share": share, "tolerance_percent": tolerance_percent}
-    )
-
-
-def share_left(now: Estimate, then: Estimate) -> Estimate:
-    """Speed-up now / speed-up then; a bound is None where one of the two runs has none."""
-    return Estimate(
-        estimate=now.estimate / then.estimate,
-        low=None if now.low is None or then.high is None else now.low / then.high,
-        high=None if now.high is None or then.low is None else now.high / then.low,
     )

@@ -1,6 +1,5 @@
 """From bundles in a store to a history for each lever and host."""
 
-import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from itertools import pairwise
@@ -12,9 +11,9 @@ from prfpipe.history.changes import change_points
 from prfpipe.history.retention import TOLERANCE_PERCENT, retention
 from prfpipe.models import HistoryPoint, LeverHistory, Plan
 from prfpipe.store.base import Store
+from prfpipe.store.bundles.refs import is_run_id
 from prfpipe.store.evidence import BundleRef, get_statement, key, list_bundles
 
-_RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[a-z0-9-]{1,61}-[0-9a-f]{8}", re.ASCII)
 Series = dict[tuple[str, str], list[HistoryPoint]]
 Tell = Callable[[str, int], None]
 """Called with the run that is read next and how many were read before it."""
@@ -82,7 +81,7 @@ def replayed_by(plan: Plan) -> str | None:
     words = plan.provenance.command
     marked = [after for word, after in pairwise(words) if word == "--reprofiles"]
     named = [*marked, *(words[2:] if words[1:2] == ("replay",) else ())]
-    return next((word for word in named if _RUN_ID.fullmatch(word)), None)
+    return next((word for word in named if is_run_id(word)), None)
 
 
 def _history(

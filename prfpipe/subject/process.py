@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -99,7 +98,7 @@ class Child:
         try:
             with self._placed(), self.launch.stdout.open("wb") as stdout:
                 self._process = subprocess.Popen(
-                    [*_die_with_parent(), *self.launch.argv],
+                    [*host.die_with_parent(), *self.launch.argv],
                     cwd=self.launch.cwd,
                     env={**self.launch.environment, **own},
                     stdin=subprocess.DEVNULL,
@@ -352,9 +351,3 @@ class Workload(Child):
     def edge_cases(self) -> list[tuple[str, list[object]]]:
         """The lever's edge cases: a name and a sequence of operations each."""
         return [(str(name), list(ops)) for name, ops in self.ask({"type": "edge_cases"}, "edge_cases")["cases"]]
-
-
-def _die_with_parent() -> tuple[str, ...]:
-    """A prefix that has the kernel kill the child when its parent dies, even by SIGKILL (PR_SET_PDEATHSIG)."""
-    setpriv = shutil.which("setpriv")
-    return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()

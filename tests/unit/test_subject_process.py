@@ -191,7 +191,7 @@ def test_a_subject_that_hangs_is_killed_after_the_time_limit(tmp_path: Path) -> 
 
 
 def test_a_program_that_is_not_there_cannot_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prfpipe.subject.process._die_with_parent", tuple)
+    monkeypatch.setattr("prfpipe.host.die_with_parent", tuple)
     variants = {"baseline": {"python": "baseline.py"}, "candidate": {"command": ["./no-such-program", "--x"]}}
     folder = write_lever(tmp_path / "lever", variants=variants)
     launch = subject_launch(spec_of(folder), "candidate", folder, tmp_path, timeout=TIMEOUT)

@@ -25,7 +25,13 @@ class BundleRef:
     @property
     def started(self) -> datetime:
         """When the run began, in UTC, as its id says."""
-        return _started(self.run_id)
+        return started(self.run_id)
+
+
+def is_run_id(text: str) -> bool:
+    """Whether a run can have this id."""
+    match = _RUN_ID.fullmatch(text)
+    return match is not None and _is_stamp(match[1])
 
 
 def ref_of(store: Store, run_id: str, lever: str | None) -> BundleRef:
@@ -73,5 +79,6 @@ def _is_stamp(text: str) -> bool:
     return True
 
 
-def _started(run_id: str) -> datetime:
+def started(run_id: str) -> datetime:
+    """When a run began, in UTC, as its id says."""
     return datetime.strptime(run_id.partition("-")[0], STAMP).replace(tzinfo=UTC)
