@@ -21,6 +21,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+import orjson
+
 from gates.runtime.errors import AuditError
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ ROOM_BYTES = 1 << 20
 """Room that is written ahead at a time."""
 _DIGITS = 64
 _sync = getattr(os, "fdatasync", os.fsync)
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
 
 
 class Head(NamedTuple):
@@ -105,7 +106,7 @@ class AuditLog:
 
     def record(self, *events: Mapping[str, Any]) -> None:
         """Add one record of all these events to the chain; it is on disk after the next `flush`."""
-        text = _encode(events).encode("ascii")
+        text = orjson.dumps(events)
         digest = hashlib.sha256(self._digest + text)
         self._digest = digest.digest()
         self._pending.append(b"%s %s\n" % (digest.hexdigest().encode("ascii"), text))

@@ -45,7 +45,7 @@ def _told(item: Any, answer: Mapping[str, Any]) -> Any:
     """A decision as the record has it: who, what, on what, how, and by which policies; anything else as it came."""
     try:
         who, what, which = item["principal"], item["action"], item["resource"]
-        request = f"{who['type']}::{who['id']} {what['id']} {which['type']}::{which['id']}"
-        return [item["at"], request, answer["decision"], *answer["reasons"]]
+        request = (who["type"], who["id"], what["id"], which["type"], which["id"])
+        return [item["at"], *request, answer["decision"], answer["reasons"]]
     except (KeyError, TypeError):
         return [item, answer]
