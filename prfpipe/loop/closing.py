@@ -82,7 +82,10 @@ def archive(context: RunContext, runlog: RunLog, store_url: str) -> str:
     folder = context.folder
     if not folder.sealed:
         context.progress.say("archive: what the store guarantees")
-        folder.seal(_statement(context, runlog.steps[-1].time, guarantees_at(store_url)))
+        guarantees = guarantees_at(store_url)
+        if folder.has(layout.LOG_PARTIAL):
+            folder.remove(layout.LOG_PARTIAL)
+        folder.seal(_statement(context, runlog.steps[-1].time, guarantees))
 
     def tell(name: str, done: int, total: int) -> None:
         context.progress.say(f"archive: {name}", done=done / max(total, 1))
