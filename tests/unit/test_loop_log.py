@@ -1,6 +1,8 @@
 """What a run says is in its bundle: with times, bounded, covered like any file, and whole after a crash."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from tests.support.fault_audit import audited, refusals
 from tests.support.fault_runs import Home, go_on, tree_of
 from tests.support.levers import write_lever
 
+VERIFIER = Path(__file__).parents[2] / "docs" / "verify.py"
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \S.*")
 SECRET = "hunter2"
 
@@ -83,8 +86,11 @@ def test_a_bundle_says_what_its_run_said_from_plan_to_verdict(home: Home, files:
     assert not any(line.startswith("archive") for line in words)
 
 
-def test_the_log_is_listed_and_the_audit_accepts_it(home: Home, files: dict[str, bytes]) -> None:
+def test_the_log_is_listed_and_both_verifiers_accept_it(home: Home, files: dict[str, bytes]) -> None:
     assert audited(files, home.trust()).accepted
+    [bundle] = (path.parent for path in home.store.rglob(layout.STATEMENT))
+    second = subprocess.run([sys.executable, VERIFIER, bundle], capture_output=True, text=True, check=False)
+    assert second.returncode == 0, second.stdout
     assert layout.LOG.encode() in files[layout.RUNLOG]
     assert layout.LOG_PARTIAL not in files
 
