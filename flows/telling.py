@@ -125,14 +125,14 @@ def emit(event: Event, resource: str, name: str, host: str, effort: str) -> None
     )
 
 
-def labels(resource: str, name: str, host: str, effort: str) -> dict[str, str]:
-    """What an event is about, where and with which effort it was found: what automations select by."""
-    return {
+def labels(resource: str, name: str, host: str, effort: str | None = None) -> dict[str, str]:
+    """What an event is about, where and, if measured, with which effort it was found: what automations select by."""
+    found = {
         "prefect.resource.id": resource,
         "prefect.resource.name": name,
         "prfpipe.host": host,
-        EFFORT_LABEL: effort,
     }
+    return found if effort is None else {**found, EFFORT_LABEL: effort}
 
 
 def scenario_row(result: ScenarioResult) -> dict[str, str]:
