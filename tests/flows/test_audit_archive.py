@@ -12,10 +12,12 @@ import pytest
 
 from flows.names import ARCHIVE_REFUSED
 from prfpipe.layout import REPORT, STATEMENT
+from prfpipe.store.evidence import ROOT
 from tests.e2e.evaluations import own_environment
 from tests.flows.deployment import SECONDS, Deployed
 from tests.flows.prefect_server import Server, wait_until
 from tests.golden.bundles import corpus
+from tests.support.bundles import RUN_ID
 from tests.support.commands import prfpipe
 from tests.unit.audit_at_scale import plant
 
@@ -116,31 +118,33 @@ def test_a_tampered_bundle_fails_the_run_and_is_named_with_its_check(
     server: Server, flow: ModuleType, home: Path
 ) -> None:
     run = run_of(home, 4)
-    statement = run / STATEMENT
-    statement.write_bytes(statement.read_bytes().replace(b'"payload":"ey', b'"payload":"eX', 1))
+    report = (run / REPORT).read_bytes()
+    (run / REPORT).write_bytes(report[:-1] + bytes([report[-1] ^ 1]))
     state = audited(flow, home)
     assert state.is_failed()
     assert state.message.startswith("11 bundles: 10 accepted, 1 refused")
     shown = page(server, state)
     assert "# Archive: REFUSED" in shown
     [row] = [line for line in shown.splitlines() if line.startswith(f"| {run.name} |")]
-    assert len(row) > len(f"| {run.name} |  |")
-    assert f"REFUSED  {run.name}: " in logged(server, state, "REFUSED: the archive")
+    assert "The bundle is whole" in row
+    assert REPORT in row
+    assert f"REFUSED  {run.name}: The bundle is whole" in logged(server, state, "REFUSED: the archive")
     event = told(server, run.name)
     assert event["resource"]["prefect.resource.id"] == "prfpipe.store.default"
     assert event["payload"]["refused"] == [run.name]
     assert event["payload"]["message"] == state.message
 
 
-def test_a_file_of_a_bundle_that_was_changed_or_lost_is_refused(server: Server, flow: ModuleType, home: Path) -> None:
-    changed, lost = run_of(home, 2), run_of(home, 7)
-    (changed / REPORT).write_bytes(b"other")
+def test_a_lost_file_and_a_strangers_signature_are_each_named(server: Server, flow: ModuleType, home: Path) -> None:
+    lost = run_of(home, 7)
     (lost / "plan.json").unlink()
+    corpus.write(corpus.golden("signed-by-an-untrusted-key").files, home / "evidence" / ROOT / "lev-01" / RUN_ID)
     state = audited(flow, home)
     assert state.is_failed()
-    shown = page(server, state)
-    assert f"| {changed.name} |" in shown
-    assert f"| {lost.name} |" in shown
+    rows = {line.split()[1]: line for line in page(server, state).splitlines() if line.startswith("| 2026")}
+    assert rows.keys() == {lost.name, RUN_ID}
+    assert "plan.json: No such file" in rows[lost.name]
+    assert "The signature is that of a trusted signer: signed by key" in rows[RUN_ID]
 
 
 def test_a_missing_link_of_a_chain_fails_the_run(server: Server, flow: ModuleType, home: Path) -> None:
