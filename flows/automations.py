@@ -1,4 +1,4 @@
-"""What follows an event without a person: look again, rigorously; tell somebody only what that confirms.
+"""What follows an event without a person: measure again, rigorously; tell somebody only what that confirms.
 
     python -m flows.automations        # makes or renews them on the configured server; `prfpipe up` does it too
 
@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import PrefectClient, get_client
@@ -18,7 +19,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.exceptions import ObjectNotFound
 from pydantic import SecretStr
 
-from flows.names import EFFORT_LABEL, GAIN_LOST, GATE_FAILED
+from flows.names import ARCHIVE_REFUSED, EFFORT_LABEL, GAIN_LOST, GATE_FAILED
 from prfpipe.models import Effort
 from prfpipe.settings import load_settings
 
@@ -35,12 +36,14 @@ async def install(webhook: str | None) -> list[str]:
     """Make the automations, or renew those that are there; returns their names.
 
     Args:
-        webhook: where confirmed losses and failures are posted as JSON; without one nobody is told.
+        webhook: where confirmed losses and failures, and refused archives, are posted as JSON; without one nobody is
+            told.
     """
     async with get_client() as client:
         wanted = [await _gate_again(client), await _lever_again(client)]
         if webhook:
-            wanted.append(await _tell(webhook))
+            block = await Webhook(url=SecretStr(webhook)).save(_WEBHOOK, overwrite=True)
+            wanted += [_tell_confirmed(block), _tell_archive(block)]
         for automation in wanted:
             await _put(client, automation)
     return [automation.name for automation in wanted]
@@ -82,8 +85,16 @@ async def _lever_again(client: PrefectClient) -> AutomationCore:
     )
 
 
-async def _tell(url: str) -> AutomationCore:
-    block = await Webhook(url=SecretStr(url)).save(_WEBHOOK, overwrite=True)
+def _tell_archive(block: UUID) -> AutomationCore:
+    """An audit needs no second look: it finds the same again."""
+    return AutomationCore(
+        name="prfpipe: an archive that is refused is told",
+        trigger=_on({ARCHIVE_REFUSED}, None, "prfpipe.store.*"),
+        actions=[CallWebhook(block_document_id=block, payload=_MESSAGE)],
+    )
+
+
+def _tell_confirmed(block: UUID) -> AutomationCore:
     return AutomationCore(
         name="prfpipe: what rigorous effort has confirmed is told",
         trigger=_on({GAIN_LOST, GATE_FAILED}, [Effort.RIGOROUS.value], "prfpipe.*"),
@@ -91,10 +102,10 @@ async def _tell(url: str) -> AutomationCore:
     )
 
 
-def _on(events: set[str], efforts: list[str], resource: str) -> EventTrigger:
+def _on(events: set[str], efforts: list[str] | None, resource: str) -> EventTrigger:
     return EventTrigger(
         expect=events,
-        match={"prefect.resource.id": resource, EFFORT_LABEL: efforts},
+        match={"prefect.resource.id": resource, **({EFFORT_LABEL: efforts} if efforts else {})},
         for_each={"prefect.resource.id"},
         posture=Posture.Reactive,
         threshold=1,

@@ -21,11 +21,13 @@ from flows.names import run_name
 from flows.parameters import DEFAULT_STORE, LeverId, StoreName, lever_of, worker_settings
 from flows.telling import RunProgress, log_summary, publish_verdict, tell_failures_in_our_words
 from prfpipe import host
-from prfpipe.artifacts.derive import headline
+from prfpipe.artifacts.derive import sentence
+from prfpipe.artifacts.summary import Kept, NotKept
 from prfpipe.doctrine import Stage
-from prfpipe.errors import HostError, StoreUnavailableError
+from prfpipe.errors import HostError, PrfpipeError, StoreUnavailableError
 from prfpipe.lever import Lever
 from prfpipe.loop import LOOP, Options, Outcome, Run, close, open_run
+from prfpipe.loop.closing import kept_at
 from prfpipe.models import Effort, RunId
 from prfpipe.progress import Progress, Terminal
 from prfpipe.settings import Settings
@@ -59,14 +61,9 @@ def evaluate_lever(
     options = Options(effort, words, accept_noise, seed)
     progress = RunProgress(lever)
     outcome = run_loop(lever_of(lever, settings), options, settings, progress, resume)
-    progress.end(told(outcome))
-    return Completed(message=told(outcome), data=answers(outcome))
-
-
-def told(outcome: Outcome) -> str:
-    """The verdict in a sentence."""
-    verdict = outcome.verdict
-    return f"{verdict.verdict}, claim {verdict.claim}. {headline(verdict)}"
+    told = sentence(outcome.verdict)
+    progress.end(told)
+    return Completed(message=told, data=answers(outcome))
 
 
 def answers(outcome: Outcome) -> dict[str, str]:
@@ -124,7 +121,18 @@ def run_loop(lever: Lever, options: Options, settings: Settings, progress: Progr
         with current:
             for stage in LOOP:
                 current = perform.with_options(name=stage)(current, stage)
-            return archive(publish(current), settings, start)
+            return _archive_and_publish(current, settings, start)
+
+
+def _archive_and_publish(current: Run, settings: Settings, start: float) -> Outcome:
+    """The page has links into the store, so it comes last; where archiving fails it says that instead."""
+    try:
+        outcome = archive(current, settings, start)
+    except PrfpipeError as error:
+        publish(current, NotKept(error.message, error.hint, str(current.context.folder.path)))
+        raise
+    publish(current, kept_at(current.context, settings.store))
+    return outcome
 
 
 @task(task_run_name="plan {lever.spec.id}", cache_policy=NO_CACHE, persist_result=False)
@@ -145,10 +153,9 @@ def perform(current: Run, stage: Stage) -> Run:
 
 
 @task(task_run_name="publish {current.context.spec.id}", cache_policy=NO_CACHE, persist_result=False)
-def publish(current: Run) -> Run:
+def publish(current: Run, kept: Kept | NotKept) -> None:
     """Show the verdict in the UI, and send the doctrine's events."""
-    publish_verdict(current)
-    return current
+    publish_verdict(current, kept)
 
 
 def _may_help(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from prfpipe import host
 
 POOL = "bench"
-GAIN_LOST, GATE_FAILED = "prfpipe.gain-lost", "prfpipe.PRF-004"
+GAIN_LOST, GATE_FAILED, ARCHIVE_REFUSED = "prfpipe.gain-lost", "prfpipe.PRF-004", "prfpipe.archive-refused"
 EFFORT_LABEL = "prfpipe.effort"
 
 

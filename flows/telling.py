@@ -17,13 +17,12 @@ from flows.names import EFFORT_LABEL
 from prfpipe import layout
 from prfpipe.artifacts import format as fmt
 from prfpipe.artifacts.names import clean
-from prfpipe.artifacts.summary import summary_markdown
+from prfpipe.artifacts.summary import Kept, NotKept, summary_markdown
 from prfpipe.doctrine import Stage
 from prfpipe.errors import PrfpipeError
 from prfpipe.events import Event, read_events
 from prfpipe.loop import Run
 from prfpipe.loop.closing import gather
-from prfpipe.loop.summary import stage_summary
 from prfpipe.models import ScenarioResult
 from prfpipe.progress import Lines
 
@@ -98,16 +97,16 @@ class RunProgress:
 def log_summary(current: Run, stage: Stage, *, before: bool = False) -> None:
     """What a stage found, in the log of the current task run; `before`: in an earlier attempt at this run."""
     current.context.progress.finish()
-    get_run_logger().info("%s%s", "finished before: " * before, stage_summary(current.context, stage))
+    get_run_logger().info("%s%s", "finished before: " * before, current.summary(stage))
 
 
-def publish_verdict(current: Run) -> None:
+def publish_verdict(current: Run, kept: Kept | NotKept) -> None:
     """The verdict's page as a Prefect artifact, and the events of the run."""
     context = current.context
     evidence = gather(context)
     create_markdown_artifact(
         key=f"{context.spec.id.lower()}-verdict",
-        markdown=summary_markdown(evidence, max_bytes=MAX_ARTIFACT_BYTES),
+        markdown=summary_markdown(evidence, kept, max_bytes=MAX_ARTIFACT_BYTES),
         description=f"{context.spec.id}: {evidence.verdict.verdict}, claim {evidence.verdict.claim}",
     )
     create_table_artifact(
@@ -126,14 +125,14 @@ def emit(event: Event, resource: str, name: str, host: str, effort: str) -> None
     )
 
 
-def labels(resource: str, name: str, host: str, effort: str) -> dict[str, str]:
-    """What an event is about, where and with which effort it was found: what automations select by."""
-    return {
+def labels(resource: str, name: str, host: str, effort: str | None = None) -> dict[str, str]:
+    """What an event is about, where and, if measured, with which effort it was found: what automations select by."""
+    found = {
         "prefect.resource.id": resource,
         "prefect.resource.name": name,
         "prfpipe.host": host,
-        EFFORT_LABEL: effort,
     }
+    return found if effort is None else {**found, EFFORT_LABEL: effort}
 
 
 def scenario_row(result: ScenarioResult) -> dict[str, str]:

@@ -54,6 +54,10 @@ SAMPLES: Mapping[Stage, str] = {
 }
 PARTIAL_SUFFIX = ".partial"
 
+LOG = "log.txt"
+LOG_PARTIAL = LOG + PARTIAL_SUFFIX
+"""What the run says, for people: while it grows, and as stage decide leaves it. Nothing rests on it."""
+
 _PROOF_PARTS = {
     "conformance": "art-04-proof/conformance.json",
     "lockstep": "art-04-proof/lockstep.json",

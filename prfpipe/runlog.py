@@ -15,12 +15,12 @@ from prfpipe.bundle import RunFolder
 from prfpipe.digests import sha256_hex
 from prfpipe.doctrine import Stage
 from prfpipe.errors import BundleError, TamperError
-from prfpipe.layout import RUNLOG, SAMPLES, STATEMENT, line_of, read_line
+from prfpipe.layout import LOG_PARTIAL, RUNLOG, SAMPLES, STATEMENT, line_of, read_line
 from prfpipe.models import FileDigest, Record, Sha256
 from prfpipe.samples import free_interrupted_name, keep_interrupted
 
 _HINT = "The journal was changed after it was written: start a new run."
-_NEVER_CLAIMED = {RUNLOG, STATEMENT}
+_NEVER_CLAIMED = {RUNLOG, STATEMENT, LOG_PARTIAL}
 
 
 class Step(Record):

@@ -31,11 +31,14 @@ class Settings(BaseSettings):
         default_factory=_default_keys, description="Folder of signing keys and of keys that are trusted"
     )
     chains: Path = Field(Path(".prfpipe/chains"), description="Journals of each lever's statements, one for each key")
+    seen: Path = Field(
+        Path(".prfpipe/seen"), description="What the audits of whole archives keep: where each chain ended last time"
+    )
     levers: Path = Field(Path("levers"), description="Folder that holds the lever folders")
     gates: Path = Field(Path("gates"), description="Folder that holds the gates' folders")
     gate_reports: Path = Field(Path(".prfpipe/gates"), description="Where gates write their reports")
     up: Path = Field(Path(".prfpipe/up"), description="Where `prfpipe up` keeps its server's database, logs and keys")
-    webhook: str | None = Field(None, description="Where `prfpipe up` has confirmed losses of a gain posted, as JSON")
+    webhook: str | None = Field(None, description="Where `prfpipe up` has losses of a gain and refused archives posted")
     subject_timeout_seconds: float = Field(60.0, gt=0, le=86_400, description="Longest wait for one answer")
     lock: Path | None = Field(None, description="File that a measuring process locks (default: one for the host)")
     noise_limit_percent: float = Field(

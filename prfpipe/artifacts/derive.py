@@ -87,6 +87,11 @@ def primary(verdict: Verdict) -> ScenarioResult | None:
     return next((result for result in verdict.scenarios if result.primary), None)
 
 
+def sentence(verdict: Verdict) -> str:
+    """Verdict, claim and why."""
+    return f"{verdict.verdict}, claim {verdict.claim}. {headline(verdict)}"
+
+
 def headline(verdict: Verdict) -> str:
     """Why, in one sentence: what was gained for `adopt`, else the first reason."""
     result = primary(verdict)

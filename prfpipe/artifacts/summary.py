@@ -1,6 +1,7 @@
 """The verdict where there is no page: Markdown for an orchestrator, plain text for the terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from prfpipe.artifacts import format as fmt
 from prfpipe.artifacts.art03 import EFFECTS_NOTE, guards_markdown, reasons_markdown, starred
@@ -16,8 +17,31 @@ from prfpipe.models import ScenarioResult, Verdict
 MAX_BYTES = 500_000
 
 
-def summary_markdown(evidence: Evidence, *, max_bytes: int = MAX_BYTES) -> str:
-    """Verdict, tables and pictures as one Markdown page of at most about `max_bytes`.
+@dataclass(frozen=True)
+class Kept:
+    """Where the evidence is: `bundle` for people; `report` and `statement` as URLs until `until` (UTC), else paths.
+
+    `report_sha256`: who opens a link has nothing else to check the report with.
+    """
+
+    bundle: str
+    report: str
+    statement: str
+    report_sha256: str
+    until: str = ""
+
+
+@dataclass(frozen=True)
+class NotKept:
+    """Why the evidence is not archived, what to do about it, and where it stays until then."""
+
+    why: str
+    hint: str
+    folder: str
+
+
+def summary_markdown(evidence: Evidence, kept: Kept | NotKept | None = None, *, max_bytes: int = MAX_BYTES) -> str:
+    """Verdict, where the evidence is, tables and pictures as one Markdown page of at most about `max_bytes`.
 
     Pictures are `data:` images, since Prefect drops raw SVG; one that does not fit is named instead.
     """
@@ -26,6 +50,7 @@ def summary_markdown(evidence: Evidence, *, max_bytes: int = MAX_BYTES) -> str:
         [
             heading_markdown(plan, "Verdict"),
             reasons_markdown(plan, verdict),
+            *([_place(kept, plan.run_id)] if kept else []),
             f"{_speedups(verdict, plan.lever.expected_speedup)}\n",
             *(_before_after(result) for result in (primary(verdict),) if result),
             f"## Guards\n\n{guards_markdown(verdict)}\n",
@@ -38,6 +63,31 @@ def summary_markdown(evidence: Evidence, *, max_bytes: int = MAX_BYTES) -> str:
         room -= len(image) * fits
         text += f"\n## {title}\n\n" + (image if fits else f"Too large for this page: see {markdown(place)}.\n")
     return text
+
+
+def _place(kept: Kept | NotKept, run_id: str) -> str:
+    if isinstance(kept, NotKept):
+        lines = [f"**Not archived**: {markdown(kept.why, 1000)}", markdown(kept.hint, 1000)]
+        return _list([*lines, f"The evidence stays on the worker: {_code(kept.folder)}"])
+    if not kept.until:
+        return _list([f"Full report: {_code(kept.report)}", f"Bundle: {_code(kept.bundle)}"])
+    fetch = f"prfpipe fetch {run_id}"
+    return _list(
+        [
+            f"[Full report]({kept.report}), sha256 {_code(kept.report_sha256)}",
+            f"Bundle: {_code(kept.bundle)}, [its statement]({kept.statement})",
+            f"Links are good until {kept.until}; {_code(f'{fetch} --link')} makes another, {_code(fetch)} copies all",
+        ]
+    )
+
+
+def _list(lines: Sequence[str]) -> str:
+    return "".join(f"- {line}\n" for line in lines)
+
+
+def _code(text: str) -> str:
+    """Text as it is typed, which cannot leave its place."""
+    return f"`{clean(text, 1000).replace('`', '�')}`"
 
 
 def _speedups(verdict: Verdict, expected: tuple[float, float]) -> str:

@@ -2,6 +2,7 @@
 
 run.py         a run on disk: start it, perform its stages once each, resume it
 stages.py      what each stage does
+log.py         what a run says, kept in its bundle
 measuring.py   the two stages that measure
 closing.py     decide and archive
 evaluation.py  all of it in one call

@@ -1,27 +1,33 @@
 """The end of a run: decide on what was recorded, write the reports, seal the bundle, archive it."""
 
+from datetime import UTC, datetime, timedelta
+
 from prfpipe import figures, layout
 from prfpipe.artifacts.art03 import comparison
 from prfpipe.artifacts.art04 import proof_notes
 from prfpipe.artifacts.art05 import tail_notes
 from prfpipe.artifacts.evidence import Evidence
 from prfpipe.artifacts.report import report
+from prfpipe.artifacts.summary import Kept
 from prfpipe.attest import SealFacts, predicate_for, statement_payload
 from prfpipe.attest.chain import Place, chain_name, take_place
 from prfpipe.attest.keys import Keys
 from prfpipe.attest.plan_seal import read_plan_seal
 from prfpipe.digests import sha256_hex
 from prfpipe.doctrine import Stage
-from prfpipe.errors import BundleError
+from prfpipe.errors import BundleError, StoreError
 from prfpipe.events import LogSink, emit_all, events_bytes, events_for
 from prfpipe.loop.context import RunContext
 from prfpipe.models import ProfileDiff, SampleSet, StoreGuarantees, Verdict
 from prfpipe.runlog import RunLog, utc_now
 from prfpipe.samples import read_samples
 from prfpipe.store import open_store
+from prfpipe.store.evidence import key, ref_of
 from prfpipe.store.local import archive_sealed
 from prfpipe.store.probe import guarantees_at
 from prfpipe.verdict import decide as decide_verdict
+
+_LINKS_LAST = timedelta(days=7)
 
 
 def decide(context: RunContext) -> None:
@@ -82,7 +88,10 @@ def archive(context: RunContext, runlog: RunLog, store_url: str) -> str:
     folder = context.folder
     if not folder.sealed:
         context.progress.say("archive: what the store guarantees")
-        folder.seal(_statement(context, runlog.steps[-1].time, guarantees_at(store_url)))
+        guarantees = guarantees_at(store_url)
+        if folder.has(layout.LOG_PARTIAL):
+            folder.remove(layout.LOG_PARTIAL)
+        folder.seal(_statement(context, runlog.steps[-1].time, guarantees))
 
     def tell(name: str, done: int, total: int) -> None:
         context.progress.say(f"archive: {name}", done=done / max(total, 1))
@@ -90,19 +99,33 @@ def archive(context: RunContext, runlog: RunLog, store_url: str) -> str:
     return archive_sealed(open_store(store_url), folder, tell)
 
 
+def kept_at(context: RunContext, store_url: str) -> Kept:
+    """Where an archived run's evidence can be read: links that are good for a week, where the store makes links."""
+    store, now = open_store(store_url), datetime.now(UTC)
+    ref = ref_of(store, context.plan.run_id, None)
+    names, seconds = [key(ref, name) for name in (layout.REPORT, layout.STATEMENT)], int(_LINKS_LAST.total_seconds())
+    until = f"{now + _LINKS_LAST:%Y-%m-%d %H:%M} UTC" if store.kind == "s3" else ""
+    try:
+        report, statement = (store.link(name, seconds) for name in names)
+    except StoreError:
+        # The evidence is in the store, which is what counts.
+        (report, statement), until = (store.url(name) for name in names), ""
+    return Kept(ref.url, report, statement, sha256_hex(context.folder.read(layout.REPORT)), until)
+
+
 def _statement(context: RunContext, decided_at: str, store: StoreGuarantees) -> bytes:
     """The signed statement, by the key that signed the plan, once its place in the lever's chain is on the disk."""
     settings, plan, files = context.settings, context.plan, context.folder.files()
     keys = Keys(settings.key_folder)
-    key = keys.signing_key(read_plan_seal(context.folder.read(layout.PLAN_SEAL)).keyid)
+    signer = keys.signing_key(read_plan_seal(context.folder.read(layout.PLAN_SEAL)).keyid)
     verdict, samples = verdict_of(context), _samples(context)
 
     def make(place: Place) -> bytes:
         facts = SealFacts(decided_at, place.store, place.sequence, place.previous)
-        return key.seal(statement_payload(files, predicate_for(files, plan, verdict, samples, facts)))
+        return signer.seal(statement_payload(files, predicate_for(files, plan, verdict, samples, facts)))
 
-    chain = chain_name(plan.lever.id, keys.first_of(key.keyid))
-    return take_place(settings.chains, chain, plan.run_id, key.keyid, store, make)
+    chain = chain_name(plan.lever.id, keys.first_of(signer.keyid))
+    return take_place(settings.chains, chain, plan.run_id, signer.keyid, store, make)
 
 
 def _samples(context: RunContext) -> dict[Stage, SampleSet]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prfpipe import layout
+from prfpipe.artifacts.derive import sentence
+from prfpipe.errors import PrfpipeError
 from prfpipe.lever import Lever
 from prfpipe.loop.run import Options, Run
 from prfpipe.models import Plan, Verdict
@@ -47,9 +49,17 @@ def evaluate(
 
 
 def close(run: Run, settings: Settings, start: float) -> Outcome:
-    """Archive a run whose stages are done. `start`: monotonic seconds at which the evaluation began."""
-    bundle = run.archive(settings.store)
+    """Archive a run whose stages are done. `start`: monotonic seconds at which the evaluation began.
+
+    Raises:
+        PrfpipeError: it is not archived; the error carries the verdict, which stands, and where its report is.
+    """
+    verdict, report = run.verdict, run.context.folder.path / layout.REPORT
+    try:
+        bundle = run.archive(settings.store)
+    except PrfpipeError as error:
+        error.add_note(f"not archived yet, but decided: {sentence(verdict)}")
+        error.add_note(f"report  {report}")
+        raise
     run.clean()
-    return Outcome(
-        run.context.plan, run.verdict, bundle, run.context.folder.path / layout.REPORT, time.monotonic() - start
-    )
+    return Outcome(run.context.plan, verdict, bundle, report, time.monotonic() - start)

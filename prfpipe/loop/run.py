@@ -3,7 +3,7 @@
 import shlex
 import shutil
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,10 +14,12 @@ from prfpipe.attest.keys import Keys
 from prfpipe.attest.plan_seal import read_plan_seal, sealed_plan_files
 from prfpipe.bundle import RunFolder
 from prfpipe.doctrine import Stage
-from prfpipe.errors import InputError, PrfpipeError, ResumeError
+from prfpipe.errors import BundleError, InputError, PrfpipeError, ResumeError
 from prfpipe.lever import Lever, check_requirements
 from prfpipe.loop import closing, stages
 from prfpipe.loop.context import RunContext
+from prfpipe.loop.log import Log
+from prfpipe.loop.summary import stage_summary
 from prfpipe.models import Effort, Plan, Verdict, Work
 from prfpipe.plan import make_plan
 from prfpipe.progress import Progress
@@ -52,11 +54,17 @@ class Options:
 class Run:
     """An open run; a context manager that holds the host and the run's folder, so that nobody else works on them."""
 
-    def __init__(self, context: RunContext, held: ExitStack) -> None:
+    def __init__(self, context: RunContext, log: Log, held: ExitStack) -> None:
         """Use `start` or `resume`. `held` is left when the run is closed: the host's lock, the folder's."""
-        self.context, self._held = context, held
+        self.context, self._log, self._held = context, log, held
+        self._summaries = dict[Stage, str]()
         self._runlog = RunLog(context.folder, context.plan.run_id)
         held.callback(self._runlog.close)
+        held.callback(log.close)
+        if self.finished(Stage.DECIDE):
+            log.close()
+        else:
+            log.open(context.folder)
 
     @classmethod
     def start(cls, lever: Lever, options: Options, settings: Settings, progress: Progress) -> Self:
@@ -71,11 +79,12 @@ class Run:
         key = Keys(settings.key_folder).signing_key()
         with ExitStack() as held:
             held.enter_context(host.exclusive(settings.lock))
-            progress.say("plan: probing this machine's noise")
+            log = Log(progress)
+            log.say("plan: probing this machine's noise")
             plan = _plan(lever, options, settings)
-            progress.say(f"plan: signing it with key {key.keyid[:12]} (`prfpipe keys show`)")
+            log.say(f"plan: signing it with key {key.keyid[:12]} (`prfpipe keys show`)")
             folder = held.enter_context(RunFolder.create(settings.runs.resolve(), plan.run_id))
-            run = cls(RunContext(lever, plan, folder, scratch_of(folder.path, plan), settings, progress), held)
+            run = cls(RunContext(lever, plan, folder, scratch_of(folder.path, plan), settings, log), log, held)
             run._record(Stage.PLAN, lambda context: context.folder.write_all(sealed_plan_files(context.plan, key)))
             run._freeze_source()
             run._held = held.pop_all()
@@ -99,13 +108,14 @@ class Run:
             held.enter_context(host.exclusive(settings.lock))
             folder = held.enter_context(RunFolder(path))
             plan = _plan_of(folder, lever)
-            context = RunContext(lever, plan, folder, scratch_of(path, plan), settings, progress)
-            run = cls(context, held)
+            log = Log(progress)
+            run = cls(RunContext(lever, plan, folder, scratch_of(path, plan), settings, log), log, held)
             if not run.finished(Stage.PLAN):
                 # Its journal has just taken the plan back: a plan that no step claims was never frozen.
                 raise _no_plan(run_id)
-            run._runlog.finished_stages()
+            last = run._runlog.finished_stages()[-1]
             run._check_seal()
+            log.note(f"resumed after stage {last}")
             if not run.finished(Stage.REPROFILE):
                 run._freeze_source()
             run._held = held.pop_all()
@@ -149,6 +159,12 @@ class Run:
         """Seal the bundle and put it into the store; returns its URL there. Doing it again completes it."""
         return closing.archive(self.context, self._runlog, store_url)
 
+    def summary(self, stage: Stage) -> str:
+        """What a finished stage found, in one line. Raises `BundleError` if it has left no record to read."""
+        if stage not in self._summaries:
+            self._summaries[stage] = stage_summary(self.context, stage)
+        return self._summaries[stage]
+
     @property
     def verdict(self) -> Verdict:
         """The verdict, once stage decide is finished."""
@@ -162,10 +178,22 @@ class Run:
         self._runlog.started(stage)
         try:
             perform(self.context)
+            self._tell(stage)
         except PrfpipeError as error:
             self._runlog.failed(stage, error.message)
+            with suppress(BundleError):
+                self._log.note(f"{stage}: failed: {error.message}")
             raise
         self._runlog.finished(stage)
+
+    def _tell(self, stage: Stage) -> None:
+        try:
+            found = self.summary(stage)
+        except BundleError as error:
+            found = f"no summary: {error.message}"
+        self._log.note(f"{stage}: {found}")
+        if stage is Stage.DECIDE:
+            self._log.leave_in(self.context.folder)
 
     def _check_seal(self) -> None:
         """Without the key of the plan nothing that is measured now could be sealed."""

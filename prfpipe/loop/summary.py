@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from prfpipe import figures, layout
 from prfpipe.artifacts import format as fmt
-from prfpipe.artifacts.derive import headline
+from prfpipe.artifacts.derive import sentence
 from prfpipe.artifacts.names import clean
 from prfpipe.doctrine import Stage
 from prfpipe.errors import BundleError
@@ -125,8 +125,7 @@ def _p50s(arms: Mapping[Arm, ArmSummary]) -> str:
 
 
 def _decide(context: RunContext) -> str:
-    verdict = verdict_of(context)
-    return f"{verdict.verdict}, claim {verdict.claim}. {headline(verdict)}"
+    return sentence(verdict_of(context))
 
 
 def _ratio(estimate: Estimate) -> str:

@@ -80,7 +80,7 @@ DURABLE = {
 """Files that may call what changes a disk; everything else goes through them."""
 BESIDES = {
     "prfpipe/profilers", "prfpipe/gates", "prfpipe/cli", "prfpipe/loop/stages.py", "prfpipe/subject/process.py",
-    "prfpipe/measure.py",
+    "prfpipe/measure.py", "prfpipe/compliance/seen.py",
 }  # fmt: skip
 """Files that write what is not evidence: scratch, pages for people, a template."""
 _UNHOOKED = {"write_bytes", "write_text", "symlink_to", "hardlink_to", "touch"}

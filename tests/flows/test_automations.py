@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flows.names import GAIN_LOST, GATE_FAILED
+from flows.names import ARCHIVE_REFUSED, GAIN_LOST, GATE_FAILED
 from tests.flows.deployment import Deployed
 from tests.flows.prefect_server import Server, wait_until
 
@@ -50,7 +50,7 @@ def receiver(flow: ModuleType, deployed: Deployed) -> Iterator[Receiver]:
     module = importlib.import_module("flows.automations")
     names = asyncio.run(module.install(receiver.url))
     assert asyncio.run(module.install(receiver.url)) == names
-    assert len(names) == 3
+    assert len(names) == 4
     yield receiver
     for item in deployed.server.find("automations"):
         deployed.server.delete(f"automations/{item['id']}")
@@ -61,7 +61,7 @@ def receiver(flow: ModuleType, deployed: Deployed) -> Iterator[Receiver]:
     receiver.server.server_close()
 
 
-def _emit(event: str, kind: str, name: str, effort: str) -> None:
+def _emit(event: str, kind: str, name: str, effort: str | None) -> None:
     from prefect.events import emit_event
 
     telling = importlib.import_module("flows.telling")
@@ -83,7 +83,7 @@ def _runs(server: Server, deployment: str) -> list[dict[str, Any]]:
 
 def test_installing_again_renews_and_adds_nothing(server: Server, receiver: Receiver) -> None:
     names = [item["name"] for item in server.find("automations") if item["name"].startswith("prfpipe")]
-    assert len(names) == len(set(names)) == 3
+    assert len(names) == len(set(names)) == 4
 
 
 def test_a_gain_that_seems_lost_is_reprofiled_rigorously_before_anyone_is_told(
@@ -117,3 +117,11 @@ def test_what_rigorous_effort_confirms_is_told_once_and_starts_nothing(server: S
         }
     ]
     assert len(_runs(server, "nightly")) == before
+
+
+def test_an_archive_that_is_refused_is_told_at_once(server: Server, receiver: Receiver) -> None:
+    before = len(receiver.came)
+    _emit(ARCHIVE_REFUSED, "store", "team", None)
+    wait_until(lambda: len(receiver.came) > before, SECONDS, "the webhook")
+    [told] = receiver.came[before:]
+    assert (told["event"], told["subject"], told["host"]) == (ARCHIVE_REFUSED, "team", "bench-1")

@@ -21,7 +21,7 @@ from tests.flows.prefect_server import Server, wait_until
 
 pytestmark = pytest.mark.server
 
-STAGES = ["plan", "baseline", "profile", "prove", "implement", "verify", "reprofile", "decide", "publish", "archive"]
+STAGES = ["plan", "baseline", "profile", "prove", "implement", "verify", "reprofile", "decide", "archive", "publish"]
 MAX_PAGE_BYTES = 450_000
 PATIENCE_SECONDS = 300
 
@@ -111,6 +111,20 @@ def test_the_page_has_verdict_tables_plot_and_flamegraphs_and_fits(server: Serve
     assert len(page.encode()) < MAX_PAGE_BYTES
 
 
+def test_the_page_says_where_report_and_bundle_are(server: Server, evaluated: Evaluated) -> None:
+    page = artifact_of(server, evaluated.flow_run_id, "word-count-verdict")["data"]
+    bundle = evaluated.result["bundle"].removeprefix("file://")
+    assert f"- Full report: `{bundle}/{layout.REPORT}`\n- Bundle: `{bundle}`\n" in page
+
+
+def test_the_bundle_has_the_log_of_the_run(server: Server, evaluated: Evaluated) -> None:
+    kept = (Path(evaluated.result["bundle"].removeprefix("file://")) / layout.LOG).read_text()
+    shown = messages(server, evaluated.flow_run_id, evaluated.result["bundle"])
+    for stage in STAGES[: STAGES.index("archive")]:
+        [found] = re.findall(rf"^\S+Z {stage}: (?=.*\d)(.*)$", kept, re.MULTILINE)[-1:]
+        assert any(found in line for line in shown), stage
+
+
 def test_the_bar_is_full_and_says_how_it_ended(server: Server, evaluated: Evaluated) -> None:
     bar = artifact_of(server, evaluated.flow_run_id, "word-count-progress")
     assert (bar["type"], bar["data"]) == ("progress", 100.0)
@@ -190,7 +204,7 @@ def test_a_failing_stage_fails_the_flow_in_our_words(
     assert not any("Traceback" in line for line in lines)
 
 
-def test_a_refusal_of_the_store_is_not_retried(
+def test_a_refusal_of_the_store_is_not_retried_and_the_verdict_is_shown_all_the_same(
     server: Server, flow: ModuleType, evaluated: Evaluated, levers: Path, tmp_path: Path
 ) -> None:
     def refuse(*_: object) -> str:
@@ -201,8 +215,15 @@ def test_a_refusal_of_the_store_is_not_retried(
         patch.setattr(closing, "archive_sealed", refuse)
         state = flow.evaluate_lever(lever=LEVER, resume=evaluated.result["run_id"], return_state=True)
     assert state.is_failed()
-    archive = tasks(server, str(state.state_details.flow_run_id))[-1]
-    assert (archive["name"], archive["run_count"]) == (f"archive {LEVER}", 1)
+    flow_run_id = str(state.state_details.flow_run_id)
+    *_, archive, publish = tasks(server, flow_run_id)
+    assert (archive["name"], archive["state_type"], archive["run_count"]) == (f"archive {LEVER}", "FAILED", 1)
+    assert (publish["name"], publish["state_type"]) == (f"publish {LEVER}", "COMPLETED")
+    page = artifact_of(server, flow_run_id, "word-count-verdict")["data"]
+    assert f"## Verdict: {evaluated.result['verdict']}" in page
+    assert "**Not archived**: the store says no\n- Ask for the right to write.\n" in page
+    lines = messages(server, flow_run_id, "not archived yet, but decided")
+    assert any("the store says no (Ask for the right to write.)" in line for line in lines)
 
 
 @pytest.mark.parametrize(

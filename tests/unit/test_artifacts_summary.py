@@ -2,9 +2,10 @@
 
 import base64
 import re
+from dataclasses import replace
 
 from prfpipe.artifacts.names import columns
-from prfpipe.artifacts.summary import summary_markdown, verdict_table
+from prfpipe.artifacts.summary import Kept, NotKept, summary_markdown, verdict_table
 from prfpipe.models import Reason
 from tests.support import records
 
@@ -35,6 +36,36 @@ def test_what_does_not_fit_is_named_instead() -> None:
     assert len(page.encode()) < 200_000
     assert "Too large for this page: see art-02-profile/baseline/cpu.svg" in page
     assert len(images(page)) == 1
+
+
+URL = "https://s3.example/evidence/report.html?X-Amz-Expires=604800&X-Amz-Signature=ab12"
+KEPT = Kept("s3://bucket/evidence/v1/lev-01/run", URL, URL.replace("report.html", "statement.dsse.json"), "ab" * 32)
+
+
+def test_the_summary_links_to_report_and_bundle_as_long_as_the_links_are_good() -> None:
+    page = summary_markdown(records.evidence(speedups=FEW), replace(KEPT, until="2026-11-30 08:15 UTC"))
+    assert f"[Full report]({URL})" in page
+    assert f"[its statement]({KEPT.statement})" in page
+    assert f"`{KEPT.bundle}`" in page
+    assert "good until 2026-11-30 08:15 UTC" in page
+    assert page.index("## Verdict") < page.index("[Full report]") < page.index("## Before and after")
+
+
+def test_paths_are_named_and_not_linked() -> None:
+    page = summary_markdown(records.evidence(speedups=FEW), replace(KEPT, report="/evidence/report.html"))
+    assert "Full report: `/evidence/report.html`" in page
+    assert "](/evidence" not in page
+
+
+def test_a_bundle_that_is_not_archived_says_why_what_to_do_and_where_it_is() -> None:
+    page = summary_markdown(
+        records.evidence(speedups=FEW), NotKept("the <b>store</b> says no", "Ask for the right to write.", "/runs/`x`")
+    )
+    assert "**Not archived**: the &lt;b&gt;store&lt;/b&gt; says no" in page
+    assert "Ask for the right to write." in page
+    assert "stays on the worker: `/runs/�x�`" in page
+    assert "## Verdict: adopt" in page
+    assert len(images(page)) == 4
 
 
 def test_a_summary_of_a_run_that_compared_nothing_has_no_plot() -> None:

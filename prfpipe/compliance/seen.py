@@ -18,18 +18,17 @@ class Seen(Record):
     heads: tuple[Head, ...] = ()
 
 
-def seen_heads(name: str) -> tuple[Head, ...]:
+def seen_heads(path: Path) -> tuple[Head, ...]:
     """What was seen last; nothing if the file does not exist yet. Raises `BundleError`."""
-    path = Path(name)
-    with disk_errors(name):
-        return decode(Seen, path.read_bytes(), name).heads if path.exists() else ()
+    with disk_errors(str(path)):
+        return decode(Seen, path.read_bytes(), str(path)).heads if path.exists() else ()
 
 
-def remember(name: str, heads: Iterable[Head]) -> None:
+def remember(path: Path, heads: Iterable[Head]) -> None:
     """Put these ends in the place of those of the same chains, in one step. Raises `BundleError`."""
-    kept = {(head.lever, head.keyid): head for head in (*seen_heads(name), *heads)}
-    path = Path(name)
-    with disk_errors(name):
+    kept = {(head.lever, head.keyid): head for head in (*seen_heads(path), *heads)}
+    with disk_errors(str(path)):
+        path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f"{path.name}.new")
         with fresh.open("wb") as stream:
             stream.write(encode(Seen(heads=tuple(kept[chain] for chain in sorted(kept)))))
