@@ -25,6 +25,8 @@ from prfpipe.settings import load_settings
 
 _FIRST_LOOK = [Effort.QUICK.value, Effort.STANDARD.value]
 _WEBHOOK = "prfpipe-webhook"
+_STATE = "prefect.flow-run."
+_LIVES = {_STATE + "Running", _STATE + "heartbeat"}
 _MESSAGE = (
     '{"event": {{ event.event | tojson }}, "subject": {{ event.resource["prefect.resource.name"] | tojson }}, '
     '"host": {{ event.resource["prfpipe.host"] | tojson }}, "run_id": {{ event.payload["run_id"] | tojson }}, '
@@ -39,7 +41,7 @@ async def install(webhook: str | None) -> list[str]:
         webhook: where confirmed losses and failures are posted as JSON; without one nobody is told.
     """
     async with get_client() as client:
-        wanted = [await _gate_again(client), await _lever_again(client), crashed()]
+        wanted = [await _gate_again(client), await _lever_again(client), crashed(), never_began()]
         if webhook:
             wanted.append(await _tell(webhook))
         for automation in wanted:
@@ -93,17 +95,24 @@ async def _tell(url: str) -> AutomationCore:
 
 
 def crashed(within: timedelta = timedelta(seconds=3 * HEARTBEAT_SECONDS)) -> AutomationCore:
-    """Marks one of our runs Crashed that has begun, or is about to, and was not heard of since.
+    """Marks a run of ours Crashed that was not heard of for so long: nobody is left who could tell.
 
-    A worker tells of a process that it has lost; this is for when nobody is left who could.
+    A worker tells of a process that it has lost; this is for when the worker is gone too.
     """
-    lives = {f"prefect.flow-run.{name}" for name in ("Running", "heartbeat")}
-    ended = {f"prefect.flow-run.{name}" for name in ("Completed", "Failed", "Cancelled", "Crashed", "TimedOut")}
+    return _unheard("prfpipe: a run that is not heard of any more has crashed", _LIVES, within)
+
+
+def never_began(within: timedelta = timedelta(minutes=15)) -> AutomationCore:
+    """The same for a run that a worker has taken and that did not begin; on a busy machine that may take minutes."""
+    return _unheard("prfpipe: a run that was taken and did not begin has crashed", {_STATE + "Pending"}, within)
+
+
+def _unheard(name: str, after: set[str], within: timedelta) -> AutomationCore:
     return AutomationCore(
-        name="prfpipe: a run that is not heard of any more has crashed",
+        name=name,
         trigger=EventTrigger(
-            after={*lives, "prefect.flow-run.Pending"},
-            expect=lives | ended,
+            after=after,
+            expect=_LIVES | {_STATE + end for end in ("Completed", "Failed", "Cancelled", "Crashed", "TimedOut")},
             match={"prefect.resource.id": "prefect.flow-run.*"},
             match_related={"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"},
             for_each={"prefect.resource.id"},

@@ -38,7 +38,7 @@ class Crashed:
     run_id: str
     while_it_lived: Any
     elsewhere: Any
-    ended: str
+    ended: list[str]
     message: str
     recorded: set[bytes]
 
@@ -47,38 +47,57 @@ class Crashed:
 def crashed(flow: ModuleType, deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crashed]:
     home = tmp_path_factory.mktemp("crash")
     often = {"PRFPIPE_TEST_HEARTBEAT": "1", "PRFPIPE_TEST_LINGER_SECONDS": str(SECONDS)}
-    with _told_after(10), Bench(home, deployed.server, deployed.environment | often) as bench:
+    with Bench(home, deployed.server, deployed.environment | often) as bench:
         write_lever(home / "levers" / "other", id=OTHER)
         flow_run = bench.launch(linger="baseline")
         wait_until(bench.reached.exists, SECONDS, "a run that measures")
         [run_id] = (path.name for path in bench.runs.iterdir() if path.suffix != ".work")
-        second = _resume(flow, bench, run_id)
-        elsewhere = _resume(flow, bench, run_id, PRFPIPE_LOCK=str(home / "another.lock"))
-        process = bench.measuring()
-        for pid in (bench.worker, process):
-            bench.kill(pid)
-        wait_until(lambda: not alive(process), SECONDS, "its end")
-        recorded = {line for line in kept_lines(bench.runs / run_id) if b'"kind":"invocation"' in line}
-        ended = bench.ended(flow_run, SECONDS)
+        with _told_after(10):
+            heard = _heard(deployed)
+            second = _resume(flow, bench, run_id)
+            elsewhere = _resume(flow, bench, run_id, PRFPIPE_LOCK=str(home / "another.lock"))
+            wait_until(lambda: _heard(deployed) > heard + 1, SECONDS, "heartbeats that the automation has seen")
+            taken = _taken(deployed)
+            process = bench.measuring()
+            for pid in (bench.worker, process):
+                bench.kill(pid)
+            wait_until(lambda: not alive(process), SECONDS, "its end")
+            recorded = {line for line in kept_lines(bench.runs / run_id) if b'"kind":"invocation"' in line}
+            ended = [bench.ended(identity, SECONDS) for identity in (flow_run, taken)]
         message = bench.flow_run(flow_run)["state"]["message"]
         yield Crashed(bench, run_id, second, elsewhere, ended, message, recorded)
 
 
+def _heard(deployed: Deployed) -> int:
+    answer = deployed.server.post("events/filter", {"filter": {"event": {"name": ["prefect.flow-run.heartbeat"]}}})
+    return int(answer.json()["total"])
+
+
+def _taken(deployed: Deployed) -> str:
+    """A run as a worker leaves it that dies before the run has begun."""
+    answer = deployed.create_run({"lever": LEVER}, work_queue_name="nobody", enforce_parameter_schema=False)
+    identity = str(answer.json()["id"])
+    assert deployed.server.post(f"flow_runs/{identity}/set_state", {"state": {"type": "PENDING"}}).is_success
+    return identity
+
+
 @contextmanager
 def _told_after(seconds: int) -> Iterator[None]:
-    """The automation of `prfpipe up`, with less patience: the least that Prefect allows."""
+    """The automations of `prfpipe up`, with less patience: the least that Prefect allows."""
     from prefect.client.orchestration import get_client
 
-    async def install() -> Any:
+    async def install() -> list[Any]:
+        within = timedelta(seconds=seconds)
         async with get_client() as client:
-            return await client.create_automation(module.crashed(timedelta(seconds=seconds)))
+            return [await client.create_automation(make(within)) for make in (module.crashed, module.never_began)]
 
     async def remove() -> None:
         async with get_client() as client:
-            await client.delete_automation(identity)
+            for identity in installed:
+                await client.delete_automation(identity)
 
     module = importlib.import_module("flows.automations")
-    identity = asyncio.run(install())
+    installed = asyncio.run(install())
     yield
     asyncio.run(remove())
 
@@ -94,8 +113,12 @@ def _resume(flow: ModuleType, bench: Bench, run_id: str, lever: str = LEVER, **c
 
 
 def test_a_run_that_nobody_hears_of_any_more_is_marked_crashed(crashed: Crashed) -> None:
-    assert crashed.ended == "CRASHED"
+    assert crashed.ended[0] == "CRASHED"
     assert "`resume` goes on" in crashed.message
+
+
+def test_a_run_that_was_taken_and_did_not_begin_is_marked_crashed(crashed: Crashed) -> None:
+    assert crashed.ended[1] == "CRASHED"
 
 
 def test_a_second_copy_is_refused_while_the_first_lives(crashed: Crashed) -> None:

@@ -1,7 +1,8 @@
 """Run the harnesses of faults and attacks to their end and write docs/reliability.json and docs/reliability.md.
 
 `python -m tests.reliability [PART…] [--every N] [--cheats]`: without a part, all but the cheats, which measure for
-minutes and want the machine to themselves, and what dies under Prefect, which takes half an hour. A part that is left out keeps what it said before.
+minutes and want the machine to themselves, and `prefect`, which takes half an hour. A part that is left out keeps what
+it said before.
 """
 
 import argparse

@@ -39,10 +39,10 @@ verdict again, in one process.""",
 process, or of the one that started it if that was larger.""",
     "cheats": "Lever folders that try to be adopted without being better, through the whole loop.",
     "prefect": """kill -9 in the middle of a stage of a small lever, on a real server with a real worker. *Both* is the
-worker with the process of the flow. A killed worker is started again at once, a killed server after five seconds. Seconds
-count from the kill: until the run had ended, as the server tells it, and until there was a verdict in the store, by
-resuming where that was needed. *Invocations before* were on the disk when it was killed; *lost* are those of them that
-the audited bundle does not have.""",
+worker with the process of the flow. A killed worker is started again at once, a killed server after five seconds.
+Seconds count from the kill: until the run had ended, as the server tells it, and until there was a verdict in the
+store, by resuming where that was needed. *Invocations before* were on the disk when it was killed; *lost* are those of
+them that the audited bundle does not have.""",
 }
 
 

@@ -67,9 +67,10 @@ class Bench:
         return str(answer.json()["id"])
 
     def flow_run(self, identity: str) -> dict[str, Any]:
-        """What the server says of it; nothing while it does not answer."""
+        """What the server says of it; nothing while it does not answer, or says that it is busy."""
         with suppress(httpx.TransportError):
-            return self.api.get(f"flow_runs/{identity}")
+            answer = httpx.get(f"{self.api.url}/flow_runs/{identity}", timeout=120)
+            return dict(answer.json()) if answer.is_success else {}
         return {}
 
     def state(self, identity: str) -> str:

@@ -114,7 +114,7 @@ def _suffer(bench: PrefectBench, one: Try) -> None:
     one.children = _kill(bench, killed)
     one.ended = bench.ended(flow_run, LONGEST_SECONDS)
     one.seconds = time.monotonic() - began
-    one.said = str(bench.flow_run(flow_run)["state"]["message"])
+    one.said = str(bench.flow_run(flow_run).get("state", {}).get("message"))
     if one.ended == "COMPLETED":
         one.resumed = "went on"
     else:
