@@ -78,7 +78,7 @@ calibrate: setup ## compare with other benchmark tools (about 75 minutes; can be
 nights: setup ## plant changes in simulated histories and write docs/nightly-calibration.md (about 30 minutes)
 	$(BIN)/python -m calibration.nights
 
-reliability: setup ## inject every fault, try every mutation, write docs/reliability.md (an hour; PARTS=tampering for one part)
+reliability: setup ## inject every fault, try every mutation, write docs/reliability.md (an hour; PARTS=tampering for one part, PARTS=prefect for crashes under Prefect)
 	$(BIN)/python -m tests.reliability $(PARTS)
 
 # The index is the person's own affair: neither its URL nor its host goes into the lock.

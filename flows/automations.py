@@ -14,17 +14,20 @@ from uuid import UUID
 
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.events.actions import CallWebhook, RunDeployment
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import CallWebhook, ChangeFlowRunState, RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.exceptions import ObjectNotFound
 from pydantic import SecretStr
 
-from flows.names import ARCHIVE_REFUSED, EFFORT_LABEL, GAIN_LOST, GATE_FAILED
+from flows.names import ARCHIVE_REFUSED, EFFORT_LABEL, GAIN_LOST, GATE_FAILED, HEARTBEAT_SECONDS, TAG
 from prfpipe.models import Effort
 from prfpipe.settings import load_settings
 
 _FIRST_LOOK = [Effort.QUICK.value, Effort.STANDARD.value]
 _WEBHOOK = "prfpipe-webhook"
+_STATE = "prefect.flow-run."
+_LIVES = {_STATE + "Running", _STATE + "heartbeat"}
 _MESSAGE = (
     '{"event": {{ event.event | tojson }}, "subject": {{ event.resource["prefect.resource.name"] | tojson }}, '
     '"host": {{ event.resource["prfpipe.host"] | tojson }}, "run_id": {{ event.payload["run_id"] | tojson }}, '
@@ -40,7 +43,7 @@ async def install(webhook: str | None) -> list[str]:
             told.
     """
     async with get_client() as client:
-        wanted = [await _gate_again(client), await _lever_again(client)]
+        wanted = [await _gate_again(client), await _lever_again(client), crashed(), never_began()]
         if webhook:
             block = await Webhook(url=SecretStr(webhook)).save(_WEBHOOK, overwrite=True)
             wanted += [_tell_confirmed(block), _tell_archive(block)]
@@ -99,6 +102,41 @@ def _tell_confirmed(block: UUID) -> AutomationCore:
         name="prfpipe: what rigorous effort has confirmed is told",
         trigger=_on({GAIN_LOST, GATE_FAILED}, [Effort.RIGOROUS.value], "prfpipe.*"),
         actions=[CallWebhook(block_document_id=block, payload=_MESSAGE)],
+    )
+
+
+def crashed(within: timedelta = timedelta(seconds=3 * HEARTBEAT_SECONDS)) -> AutomationCore:
+    """Marks a run of ours Crashed that was not heard of for so long: nobody is left who could tell.
+
+    A worker tells of a process that it has lost; this is for when the worker is gone too.
+    """
+    return _unheard("prfpipe: a run that is not heard of any more has crashed", _LIVES, within)
+
+
+def never_began(within: timedelta = timedelta(minutes=15)) -> AutomationCore:
+    """The same for a run that a worker has taken and that did not begin; on a busy machine that may take minutes."""
+    return _unheard("prfpipe: a run that was taken and did not begin has crashed", {_STATE + "Pending"}, within)
+
+
+def _unheard(name: str, after: set[str], within: timedelta) -> AutomationCore:
+    return AutomationCore(
+        name=name,
+        trigger=EventTrigger(
+            after=after,
+            expect=_LIVES | {_STATE + end for end in ("Completed", "Failed", "Cancelled", "Crashed", "TimedOut")},
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            match_related={"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"},
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=within,
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CRASHED,
+                message=f"Not heard of for {within.total_seconds():.0f} s. Its samples are kept: `resume` goes on.",
+            )
+        ],
     )
 
 

@@ -50,7 +50,7 @@ def receiver(flow: ModuleType, deployed: Deployed) -> Iterator[Receiver]:
     module = importlib.import_module("flows.automations")
     names = asyncio.run(module.install(receiver.url))
     assert asyncio.run(module.install(receiver.url)) == names
-    assert len(names) == 4
+    assert len(names) == 6
     yield receiver
     for item in deployed.server.find("automations"):
         deployed.server.delete(f"automations/{item['id']}")
@@ -83,7 +83,7 @@ def _runs(server: Server, deployment: str) -> list[dict[str, Any]]:
 
 def test_installing_again_renews_and_adds_nothing(server: Server, receiver: Receiver) -> None:
     names = [item["name"] for item in server.find("automations") if item["name"].startswith("prfpipe")]
-    assert len(names) == len(set(names)) == 4
+    assert len(names) == len(set(names)) == 6
 
 
 def test_a_gain_that_seems_lost_is_reprofiled_rigorously_before_anyone_is_told(
