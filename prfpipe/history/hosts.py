@@ -16,12 +16,16 @@ WITHIN_PERCENT = 5.0
 
 
 class HostRun(Record):
-    """What one host found. `speedup`: of the primary scenario, baseline / candidate; None where nothing was compared."""
+    """What one host found. `reasons`: their codes where it does not adopt, so that one sees why hosts disagree.
+
+    `speedup`: of the primary scenario, baseline / candidate; None where nothing was compared.
+    """
 
     host: str
     run_id: RunId
     verdict: VerdictWord
     claim: ClaimWord
+    reasons: tuple[str, ...]
     speedup: Estimate | None
 
 
@@ -40,7 +44,9 @@ class HostComparison(Record):
     hosts: tuple[HostRun, ...]
 
 
-def compare_hosts(runs: Iterable[tuple[Plan, Verdict]], within_percent: float = WITHIN_PERCENT) -> HostComparison | None:
+def compare_hosts(
+    runs: Iterable[tuple[Plan, Verdict]], within_percent: float = WITHIN_PERCENT
+) -> HostComparison | None:
     """Compare what hosts found about one lever; of a host with several runs the newest counts. None: fewer than two.
 
     Raises:
@@ -70,6 +76,7 @@ def _host_run(host: str, verdict: Verdict) -> HostRun:
         run_id=verdict.run_id,
         verdict=verdict.verdict,
         claim=verdict.claim,
+        reasons=() if verdict.verdict == "adopt" else tuple(reason.code for reason in verdict.reasons),
         speedup=primary.speedup if primary else None,
     )
 
@@ -99,13 +106,13 @@ def _together(verdicts: Sequence[Verdict]) -> float:
 
 def row(comparison: HostComparison) -> dict[str, str]:
     """A lever's line in a table: the answers, then a column for each host."""
-    hosts = {item.host: f"{item.verdict}, {_speedup(item)}" for item in comparison.hosts}
+    hosts = {item.host: f"{_decision(item)}, {_speedup(item)}" for item in comparison.hosts}
     return {"lever": comparison.lever, "verdicts": comparison.verdicts, "speed-ups": comparison.speedups, **hosts}
 
 
 def sentence(comparison: HostComparison) -> str:
     """The comparison in words."""
-    hosts = ", ".join(f"{item.verdict} on {item.host} ({_speedup(item)})" for item in comparison.hosts)
+    hosts = ", ".join(f"{_decision(item)} on {item.host} ({_speedup(item)})" for item in comparison.hosts)
     verdicts = {"agrees": "the verdicts agree", "disagrees": "the verdicts disagree"}
     speedups = {
         "agrees": "the speed-ups agree",
@@ -115,6 +122,10 @@ def sentence(comparison: HostComparison) -> str:
         f"{verdicts.get(comparison.verdicts, 'whether the verdicts agree is undecided')}, "
         f"{speedups.get(comparison.speedups, 'whether the speed-ups agree is undecided')}: {hosts}"
     )
+
+
+def _decision(run: HostRun) -> str:
+    return f"{run.verdict} ({', '.join(run.reasons)})" if run.reasons else run.verdict
 
 
 def _speedup(run: HostRun) -> str:

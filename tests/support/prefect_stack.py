@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from redis import Redis
 
 from flows.children import Child, free_port
 from flows.names import POOL
@@ -86,10 +88,10 @@ def prefect_stack(folder: Path) -> Iterator[Stack]:
         base = clean_environment(folder) | {"PYTHONPATH": str(ROOT)}
         client = base | {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", "PREFECT_API_AUTH_STRING": auth}
         stack = Stack(port, auth, client, folder, {})
-        stack.run(*_words("prefect-migrate"), environment=settings)
+        stack.run(*unit_words("prefect-migrate"), environment=settings)
         for name in ("prefect-api", "prefect-services"):
             home = {"PREFECT_HOME": str(folder / name)}
-            command = [sys.executable, "-m", *_words(name)]
+            command = [sys.executable, "-m", *unit_words(name)]
             child = Child(name, command, base | settings | home, folder / f"{name}.log", ROOT)
             running.callback(child.stop, 15)
             stack.children[name] = child
@@ -97,7 +99,7 @@ def prefect_stack(folder: Path) -> Iterator[Stack]:
         yield stack
 
 
-def _words(unit: str) -> list[str]:
+def unit_words(unit: str) -> list[str]:
     """What a documented unit starts, as words after `python -m`."""
     [line] = [line for line in (DEPLOY / f"{unit}.service").read_text().splitlines() if line.startswith("ExecStart=")]
     program, *words = line.removeprefix("ExecStart=").split()
@@ -208,3 +210,31 @@ def shorten_runs(stack: Stack) -> None:
     short = ROOT / "tests" / "flows" / "short.py"
     variables = found["job_variables"] | {"command": f"{sys.executable} {short} prefect.engine"}
     stack.ask("PATCH", f"deployments/{found['id']}", {"job_variables": variables})
+
+
+def launch_all(stack: Stack, queues: Sequence[str], effort: str) -> str:
+    """A run of `evaluate-all`, as the form starts it, on the server's own machine; its id."""
+    deployment = stack.ask("GET", "deployments/name/evaluate-all/evaluate-all")
+    body = {
+        "parameters": {"effort": effort, "accept_noise": True, "queues": list(queues)},
+        "work_queue_name": "control",
+        "state": {"type": "SCHEDULED"},
+    }
+    return str(stack.ask("POST", f"deployments/{deployment['id']}/create_flow_run", body)["id"])
+
+
+def ended(stack: Stack, run: str) -> bool:
+    """Whether a flow run has ended, however it did."""
+    time.sleep(0.5)
+    return stack.ask("GET", f"flow_runs/{run}")["state_type"] in {"COMPLETED", "FAILED", "CRASHED"}
+
+
+def in_redis(stack: Stack) -> dict[int, int]:
+    """How many keys the server keeps in each of its two databases."""
+    lines = (stack.folder / "redis.conf").read_text().splitlines()
+    settings = dict(line.split(" ", 1) for line in lines)
+    sizes = {}
+    for number in (0, 1):
+        with Redis(port=int(settings["port"]), password=settings["requirepass"], db=number) as client:
+            sizes[number] = len(list(client.scan_iter()))
+    return sizes
