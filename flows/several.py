@@ -107,17 +107,22 @@ def require_queues(queues: Iterable[str]) -> None:
 @task(task_run_name="{order.name}", cache_policy=NO_CACHE, persist_result=False)
 def evaluate(order: Order, parameters: dict[str, object]) -> FlowRun:
     """One run of the deployment, from the queue to its end; another one in its place where its host has died."""
-    for start in range(1, _STARTS + 1):
-        run = run_deployment(
-            "evaluate-lever/evaluate-lever",
-            parameters={"lever": order.lever, **parameters},
-            timeout=_LONGEST_SECONDS,
-            work_queue_name=order.queue,
-        )
-        assert isinstance(run, FlowRun)  # noqa: S101 - outside of an event loop it is no coroutine
-        if not (run.state and run.state.is_crashed()) or start == _STARTS:
-            break
+    for _ in range(_STARTS - 1):
+        run = _queued(order, parameters)
+        if not (run.state and run.state.is_crashed()):
+            return run
         get_run_logger().warning("%s: %s crashed; it is started again", order.name, run.name)
+    return _queued(order, parameters)
+
+
+def _queued(order: Order, parameters: dict[str, object]) -> FlowRun:
+    run = run_deployment(
+        "evaluate-lever/evaluate-lever",
+        parameters={"lever": order.lever, **parameters},
+        timeout=_LONGEST_SECONDS,
+        work_queue_name=order.queue,
+    )
+    assert isinstance(run, FlowRun)  # noqa: S101 - outside of an event loop it is no coroutine
     return run
 
 

@@ -166,7 +166,8 @@ def _compared(seen: Observed) -> Iterator[str]:
     yield "## What the hosts found"
     yield ""
     yield _paragraph(
-        "The artifact `hosts` of the run, with the same seed for both hosts of a lever. These are figures of the set-up",
+    held = f"{sizes} (0: messages, order, leases; 1: services)"
+    yield f"At the end Redis held {held}."
         "and not of a lever: efforts are shortened to seconds, and a host has a single CPU, which what measures shares",
         "with what is measured and with whatever else this machine does. A host that says `work-moved` could therefore",
         "not see the saving from outside, which counts against it as it would where a candidate cheats.",
