@@ -13,12 +13,13 @@ from typing import Any
 
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.events.actions import CallWebhook, RunDeployment
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import CallWebhook, ChangeFlowRunState, RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.exceptions import ObjectNotFound
 from pydantic import SecretStr
 
-from flows.names import EFFORT_LABEL, GAIN_LOST, GATE_FAILED
+from flows.names import EFFORT_LABEL, GAIN_LOST, GATE_FAILED, HEARTBEAT_SECONDS, TAG
 from prfpipe.models import Effort
 from prfpipe.settings import load_settings
 
@@ -38,7 +39,7 @@ async def install(webhook: str | None) -> list[str]:
         webhook: where confirmed losses and failures are posted as JSON; without one nobody is told.
     """
     async with get_client() as client:
-        wanted = [await _gate_again(client), await _lever_again(client)]
+        wanted = [await _gate_again(client), await _lever_again(client), crashed()]
         if webhook:
             wanted.append(await _tell(webhook))
         for automation in wanted:
@@ -88,6 +89,34 @@ async def _tell(url: str) -> AutomationCore:
         name="prfpipe: what rigorous effort has confirmed is told",
         trigger=_on({GAIN_LOST, GATE_FAILED}, [Effort.RIGOROUS.value], "prfpipe.*"),
         actions=[CallWebhook(block_document_id=block, payload=_MESSAGE)],
+    )
+
+
+def crashed(within: timedelta = timedelta(seconds=3 * HEARTBEAT_SECONDS)) -> AutomationCore:
+    """Marks one of our runs Crashed that has begun, or is about to, and was not heard of since.
+
+    A worker tells of a process that it has lost; this is for when nobody is left who could.
+    """
+    lives = {f"prefect.flow-run.{name}" for name in ("Running", "heartbeat")}
+    ended = {f"prefect.flow-run.{name}" for name in ("Completed", "Failed", "Cancelled", "Crashed", "TimedOut")}
+    return AutomationCore(
+        name="prfpipe: a run that is not heard of any more has crashed",
+        trigger=EventTrigger(
+            after={*lives, "prefect.flow-run.Pending"},
+            expect=lives | ended,
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            match_related={"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"},
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=within,
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CRASHED,
+                message=f"Not heard of for {within.total_seconds():.0f} s. Its samples are kept: `resume` goes on.",
+            )
+        ],
     )
 
 

@@ -20,10 +20,10 @@ from flows.exclusive import turn_on
 from flows.names import run_name
 from flows.parameters import DEFAULT_STORE, LeverId, StoreName, lever_of, worker_settings
 from flows.telling import RunProgress, log_summary, publish_verdict, tell_failures_in_our_words
-from prfpipe import host
+from prfpipe import host, layout
 from prfpipe.artifacts.derive import headline
 from prfpipe.doctrine import Stage
-from prfpipe.errors import HostError, StoreUnavailableError
+from prfpipe.errors import HostError, ResumeError, StoreUnavailableError
 from prfpipe.lever import Lever
 from prfpipe.loop import LOOP, Options, Outcome, Run, close, open_run
 from prfpipe.models import Effort, RunId
@@ -55,12 +55,30 @@ def evaluate_lever(
         resume: id of an interrupted run on this worker to go on with
     """
     settings = worker_settings(store)
+    _require_plan_of(resume, effort, seed, settings)
     words = evaluate_words(lever, effort, settings, store, accept_noise=accept_noise, seed=seed)
     options = Options(effort, words, accept_noise, seed)
     progress = RunProgress(lever)
     outcome = run_loop(lever_of(lever, settings), options, settings, progress, resume)
     progress.end(told(outcome))
     return Completed(message=told(outcome), data=answers(outcome))
+
+
+def _require_plan_of(resume: str | None, effort: Effort, seed: int | None, settings: Settings) -> None:
+    """A form states effort and seed again: what was measured by one plan is not given out as another's.
+
+    Raises:
+        ResumeError: the plan of the run to resume has another effort or seed.
+    """
+    path = settings.runs / (resume or "") / layout.PLAN
+    if resume is None or not path.is_file():
+        return  # What is missing, `Run.resume` says.
+    plan = layout.read_plan({layout.PLAN: path.read_bytes()})
+    if effort != plan.effort or seed not in {None, plan.seed}:
+        raise ResumeError(
+            f"{resume} was planned with {plan.effort} effort and seed {plan.seed}",
+            hint=f"Resume it with {plan.effort} effort and without a seed, or start a new run.",
+        )
 
 
 def told(outcome: Outcome) -> str:

@@ -9,6 +9,11 @@ from prfpipe import host
 POOL = "bench"
 GAIN_LOST, GATE_FAILED = "prfpipe.gain-lost", "prfpipe.PRF-004"
 EFFORT_LABEL = "prfpipe.effort"
+TAG = "prfpipe"
+# How often a run says that it lives: the shortest that Prefect allows. `prefect.yaml` sets it for each deployment.
+HEARTBEAT_VARIABLE, HEARTBEAT_SECONDS = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY", 30
+# A server that is killed still has to know afterwards who holds a host; in memory, its default, it forgets that.
+LEASES = {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem"}
 
 
 def host_limit(host: str) -> str:

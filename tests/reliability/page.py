@@ -24,6 +24,7 @@ _TITLES = {
     "archive": "Auditing an archive",
     "listing": "Listing an archive",
     "cheats": "Candidates that cheat",
+    "prefect": "What dies under Prefect",
 }
 _TEXTS = {
     "crashes": """A run from its first key to its archived bundle, disturbed at each place where something becomes
@@ -37,6 +38,11 @@ verdict again, in one process.""",
     "listing": """`prfpipe bundles` in a process of its own; three objects a bundle. Memory is the peak of the whole
 process, or of the one that started it if that was larger.""",
     "cheats": "Lever folders that try to be adopted without being better, through the whole loop.",
+    "prefect": """kill -9 in the middle of a stage of a small lever, on a real server with a real worker. *Both* is the
+worker with the process of the flow. A killed worker is started again at once, a killed server after five seconds. Seconds
+count from the kill: until the run had ended, as the server tells it, and until there was a verdict in the store, by
+resuming where that was needed. *Invocations before* were on the disk when it was killed; *lost* are those of them that
+the audited bundle does not have.""",
 }
 
 
@@ -56,6 +62,9 @@ def _summary(document: Mapping[str, Any]) -> Iterator[str]:
     yield "|---|---:|---:|---:|"
     yield f"| faults injected | {_sum(faults, 'tried')} | {_sum(faults, 'survived')} | {_sum(faults, 'lost')} |"
     yield f"| mutations of a bundle | {_sum(tampered, 'tried')} | {_sum(tampered, 'refused')} | |"
+    if kills := _rows(parts, "prefect"):
+        held = sum(not row["failed"] for row in kills)
+        yield f"| kills under Prefect | {len(kills)} | {held} | {_sum(kills, 'lost')} |"
     if cheats:
         yield f"| candidates that cheat | {len(cheats)} | {sum(bool(row['caught']) for row in cheats)} | |"
 

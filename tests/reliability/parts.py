@@ -135,6 +135,14 @@ def cheats(every: int) -> Iterator[Row]:
         }
 
 
+def prefect(every: int) -> Iterator[Row]:
+    """kill -9 of flow process, worker and server in each stage: servers and workers for half an hour."""
+    from tests.reliability.prefect_crashes import tries
+
+    for one in tries(every):
+        yield one.row
+
+
 PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
     "crashes": crashes,
     "server faults": server_faults,
@@ -143,6 +151,7 @@ PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
     "archive": archive,
     "listing": listing,
     "cheats": cheats,
+    "prefect": prefect,
 }
 """By name, in the order of the page; `every` thins a part, 1 is all of it."""
 
