@@ -217,7 +217,6 @@ def launch_all(stack: Stack, queues: Sequence[str], effort: str) -> str:
     deployment = stack.ask("GET", "deployments/name/evaluate-all/evaluate-all")
     body = {
         "parameters": {"effort": effort, "accept_noise": True, "queues": list(queues)},
-        "work_queue_name": "control",
         "state": {"type": "SCHEDULED"},
     }
     return str(stack.ask("POST", f"deployments/{deployment['id']}/create_flow_run", body)["id"])
