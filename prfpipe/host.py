@@ -4,6 +4,7 @@ import ctypes
 import fcntl
 import os
 import platform
+import re
 import shutil
 import socket
 import stat
@@ -19,6 +20,7 @@ from prfpipe.errors import HostBusyError, HostError
 from prfpipe.models import HostFingerprint, NoiseProbe, Work
 
 NOISE_LIMIT_PERCENT = 30.0
+NAME_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,78}[A-Za-z0-9])?$"
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, folders in it are made for one user only
 _MEMORY_ROOM = 2 * 1024**3
 _LEFTOVER_S = 86_400
@@ -28,8 +30,15 @@ _SPIN_SIZE = 20_000
 
 
 def name() -> str:
-    """What this machine calls itself."""
-    return socket.gethostname()[:80]
+    """What this machine is called: PRFPIPE_HOST, or its own name, which in a container is another each time.
+
+    Raises:
+        HostError: PRFPIPE_HOST is no name.
+    """
+    given = os.environ.get("PRFPIPE_HOST")
+    if given is not None and not re.fullmatch(NAME_PATTERN, given):
+        raise HostError(f"PRFPIPE_HOST {given[:80]!a} is no host's name", hint="Use letters, digits, '-' and '.'.")
+    return given or socket.gethostname()[:80]
 
 
 def fingerprint(work: Work = "disk") -> HostFingerprint:

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from prfpipe.errors import SettingsError
-from prfpipe.host import NOISE_LIMIT_PERCENT
+from prfpipe.host import NAME_PATTERN, NOISE_LIMIT_PERCENT
 
 
 def _default_keys() -> Path:
@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     up: Path = Field(Path(".prfpipe/up"), description="Where `prfpipe up` keeps its server's database, logs and keys")
     webhook: str | None = Field(None, description="Where `prfpipe up` has losses of a gain and refused archives posted")
     subject_timeout_seconds: float = Field(60.0, gt=0, le=86_400, description="Longest wait for one answer")
+    host: str | None = Field(
+        None, pattern=NAME_PATTERN, description="What this machine is called in evidence (default: its own name)"
+    )
     lock: Path | None = Field(None, description="File that a measuring process locks (default: one for the host)")
     noise_limit_percent: float = Field(
         NOISE_LIMIT_PERCENT, gt=0, allow_inf_nan=False, description="Spread of equal work above which a host is refused"

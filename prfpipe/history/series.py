@@ -9,7 +9,7 @@ from prfpipe.attest import read_statement
 from prfpipe.errors import BundleError
 from prfpipe.history.changes import change_points
 from prfpipe.history.retention import TOLERANCE_PERCENT, retention
-from prfpipe.models import HistoryPoint, LeverHistory, Plan
+from prfpipe.models import HistoryPoint, LeverHistory, Plan, Verdict
 from prfpipe.store.base import Store
 from prfpipe.store.bundles.refs import is_run_id
 from prfpipe.store.evidence import BundleRef, get_statement, key, list_bundles
@@ -56,10 +56,7 @@ def read_point(store: Store, ref: BundleRef) -> tuple[str, HistoryPoint]:
         BundleError: the bundle is not what its statement says, or it compared nothing.
         StoreError: the store failed.
     """
-    manifest = read_statement(get_statement(store, ref)).files
-    wanted = {name: manifest[name] for name in (layout.PLAN, layout.VERDICT) if name in manifest}
-    files = {name: store.get(key(ref, name), digest.sha256, max_bytes=digest.size) for name, digest in wanted.items()}
-    plan, verdict = layout.read_plan(files), layout.read_verdict(files)
+    plan, verdict = read_run(store, ref)
     primary = next((item for item in verdict.scenarios if item.primary), None)
     if primary is None:
         raise BundleError("it compared nothing", hint="Its report says why.")
@@ -74,6 +71,19 @@ def read_point(store: Store, ref: BundleRef) -> tuple[str, HistoryPoint]:
         control=primary.control,
         reprofiles=replayed_by(plan),
     )
+
+
+def read_run(store: Store, ref: BundleRef) -> tuple[Plan, Verdict]:
+    """Plan and verdict of one bundle.
+
+    Raises:
+        BundleError: the bundle is not what its statement says.
+        StoreError: the store failed.
+    """
+    manifest = read_statement(get_statement(store, ref)).files
+    wanted = {name: manifest[name] for name in (layout.PLAN, layout.VERDICT) if name in manifest}
+    files = {name: store.get(key(ref, name), digest.sha256, max_bytes=digest.size) for name, digest in wanted.items()}
+    return layout.read_plan(files), layout.read_verdict(files)
 
 
 def replayed_by(plan: Plan) -> str | None:

@@ -200,3 +200,17 @@ def test_the_fingerprint_is_the_same_each_time() -> None:
     first = host.fingerprint()
     time.sleep(0.01)
     assert host.fingerprint() == first
+
+
+def test_a_host_is_called_what_it_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRFPIPE_HOST", "bench-a.example")
+    assert host.name() == host.fingerprint().name == "bench-a.example"
+    monkeypatch.delenv("PRFPIPE_HOST")
+    assert host.name() == os.uname().nodename[:80]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../x", "-a", "a" * 81, "a\n"])
+def test_a_host_is_not_called_what_is_no_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("PRFPIPE_HOST", name)
+    with pytest.raises(HostError, match="no host's name"):
+        host.name()
