@@ -6,9 +6,20 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.support import programs
+
+# What a test file or folder needs that pip cannot install.
+NEEDS = {"browser": [programs.BROWSER]}
+_LEFT_OUT = programs.left_out(NEEDS)
+collect_ignore = list(_LEFT_OUT)
+
 # No deadline: this suite runs on shared machines, where a slow example says nothing about the code.
 settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("repeatable")
+
+
+def pytest_report_header() -> list[str]:
+    return list(_LEFT_OUT.values())
 
 
 @pytest.fixture(scope="session", autouse=True)
