@@ -8,7 +8,7 @@ EFFORT ?= quick
 PROFILE ?= dev_local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup evaluate levers gates test lint format golden wheel-check calibrate nights reliability lock clean
+.PHONY: help setup evaluate levers gates test lint format golden wheel-check calibrate nights browser cost reliability lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,7 +46,7 @@ gates: setup ## run the gates PRF-01 to PRF-04: PROFILE=dev_local|ci_dev|enterpr
 	@echo "JUnit   $(CURDIR)/.prfpipe/gates/junit.xml"
 
 # What runs whole evaluations has the machine to itself: two at once would share the measuring core.
-WHOLE := tests/e2e tests/faults tests/flows
+WHOLE := tests/browser tests/e2e tests/faults tests/flows
 test: lint ## lint, types, import rules and all tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(WHOLE:%=--ignore=%)
 	$(BIN)/python -m pytest $(WHOLE)
@@ -78,7 +78,13 @@ calibrate: setup ## compare with other benchmark tools (about 75 minutes; can be
 nights: setup ## plant changes in simulated histories and write docs/nightly-calibration.md (about 30 minutes)
 	$(BIN)/python -m calibration.nights
 
-reliability: setup ## inject every fault, try every mutation, write docs/reliability.md (an hour; PARTS=tampering for one part, PARTS=prefect for crashes under Prefect)
+browser: setup ## launch LEV-01 at quick effort in a browser; screenshots in .prfpipe/screenshots (needs chromium)
+	$(BIN)/python -m tests.browser
+
+cost: setup ## measure what Prefect costs and write docs/prefect-cost.md (about 10 minutes)
+	$(BIN)/python -m calibration.prefect_cost
+
+reliability: setup ## inject every fault, try every mutation, write docs/reliability.md (an hour; PARTS=tampering or prefect)
 	$(BIN)/python -m tests.reliability $(PARTS)
 
 # The index is the person's own affair: neither its URL nor its host goes into the lock.

@@ -9,7 +9,10 @@ from hypothesis import settings
 from tests.support import programs
 
 # What a test file or folder needs that pip cannot install.
-NEEDS = {"flows/test_many_hosts.py": ["initdb", "postgres", "redis-server", "setpriv"]}
+NEEDS = {
+    "browser": [programs.BROWSER],
+    "flows/test_many_hosts.py": ["initdb", "postgres", "redis-server", "setpriv"],
+}
 _LEFT_OUT = programs.left_out(NEEDS)
 collect_ignore = list(_LEFT_OUT)
 

@@ -42,6 +42,11 @@ class Server:
         """The API's answer."""
         return httpx.post(f"{self.url}/{path}", json=body, timeout=120)
 
+    def patch(self, path: str, body: dict[str, Any]) -> None:
+        """Change one object of the API."""
+        answer = httpx.patch(f"{self.url}/{path}", json=body, timeout=30)
+        assert answer.is_success, answer.text
+
     def delete(self, path: str) -> None:
         """Remove one object of the API."""
         answer = httpx.delete(f"{self.url}/{path}", timeout=30)

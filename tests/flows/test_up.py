@@ -7,72 +7,30 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import httpx
 import pytest
 
-from tests.e2e.evaluations import SCENARIOS, own_environment
+from tests.e2e.evaluations import SCENARIOS
 from tests.flows.prefect_server import clean_environment, wait_until
 from tests.flows.test_command_line import left_over
 from tests.support.levers import write_lever
+from tests.support.up import ROOT, Running, prfpipe_up
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
-ROOT = Path(__file__).parents[2]
 SHORT = Path(__file__).with_name("short.py")
 SECONDS = 170
-
-
-@dataclass
-class Running:
-    """A `prfpipe up --s3` that has said that it is up."""
-
-    home: Path
-    environment: dict[str, str]
-    process: subprocess.Popen[str]
-    said: str
-
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """`prfpipe` in the same environment."""
-        return subprocess.run(
-            [sys.executable, "-m", "prfpipe", *words],
-            env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     home = tmp_path_factory.mktemp("up")
     write_lever(home / "levers" / "lever", profiles=[], scenarios=SCENARIOS)
-    places = {"UP": "up", "RUNS": "runs", "LEVERS": "levers"}
-    environment = clean_environment(home) | own_environment(home) | {"PYTHONPATH": str(ROOT)}
-    environment |= {f"PRFPIPE_{name}": str(home / folder) for name, folder in places.items()}
-    with (home / "err").open("w") as err:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "prfpipe", "up", "--s3"],
-            env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=err, text=True,
-        )  # fmt: skip
-    assert process.stdout is not None
-    try:
-        said = _until_told(process.stdout)
-        assert "Prefect UI" in said, (home / "err").read_text()
-        yield Running(home, environment, process, said)
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-
-
-def _until_told(out: IO[str]) -> str:
-    lines: list[str] = []
-    for line in out:
-        lines.append(line)
-        if line.startswith("stop"):
-            break
-    return "".join(lines)
+    with prfpipe_up(home, "--s3", changes={"PRFPIPE_LEVERS": str(home / "levers")}) as running:
+        yield running
 
 
 def test_every_part_is_healthy(running: Running) -> None:
