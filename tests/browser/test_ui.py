@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from calibration.prefect_cost import processes, threads
+from prfpipe import host
 from tests.browser import journeys, pages
 from tests.e2e.evaluations import SCENARIOS
 from tests.support.levers import write_lever
@@ -58,3 +60,11 @@ def test_a_refused_parameter_is_shown_and_no_run_is_created(running: Running, ui
     before = _runs(running)
     assert "greater than or equal to 0" in journeys.ask_for_a_refused_seed(ui)
     assert _runs(running) == before
+
+
+def test_the_server_keeps_off_the_core_that_measures_with_every_thread(running: Running) -> None:
+    """The worker may use every CPU: its runs inherit what it may use, and one of theirs is the one that measures."""
+    found = processes(running)
+    assert sorted(found) == ["server", "worker"]
+    if len(host.available_cpus()) > 1:
+        assert all(host.measuring_cpu() not in allowed for allowed in threads(found["server"]))
