@@ -78,7 +78,8 @@ def _sum(rows: list[dict[str, Any]], column: str) -> str:
 
 
 def _part(name: str, part: Mapping[str, Any]) -> str:
-    lines = [*_table(part["rows"]), "", _made(name, part), "", *_failures(part["rows"])]
+    note = [part["note"], ""] if "note" in part else []
+    lines = [*_table(part["rows"]), "", *note, _made(name, part), "", *_failures(part["rows"])]
     return f"## {_TITLES[name]}\n\n{_TEXTS[name]}\n\n" + "\n".join(lines) + "\n"
 
 
