@@ -64,9 +64,9 @@ def main() -> int:
         return 4
     home = Path(tempfile.mkdtemp(prefix="prfpipe-many-hosts-"))
     observed = observe(home)
-    PAGE.write_text(page(observed))
-    sys.stderr.write(f"{PAGE}: {observed.summary()}\n")
+    say(observed.summary())
     if observed.proves_it():
+        PAGE.write_text(page(observed))
         shutil.rmtree(home)
         return 0
     sys.stderr.write(f"this is not what it must show; everything is in {home}\n")

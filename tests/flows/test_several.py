@@ -49,7 +49,7 @@ def _evaluate_all(module: ModuleType, home: Path, *queues: str) -> Any:
         return module.evaluate_all(queues=queues, return_state=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def queues(server: Server) -> None:
     """The pool, with two queues."""
     for path, name in (("", "bench"), ("bench/queues", "small"), ("bench/queues", "large")):
