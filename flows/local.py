@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 
 from flows.children import Child, free_port
-from flows.names import HEARTBEAT_SECONDS, HEARTBEAT_VARIABLE, LEASES, POOL, host_limit
+from flows.names import HEARTBEAT_SECONDS, HEARTBEAT_VARIABLE, LEASES, POOL, QUEUE, host_limit
 from prfpipe import host
 from prfpipe.errors import HostError, InputError, SettingsError
 from prfpipe.settings import Settings
@@ -149,6 +149,8 @@ def _prepare(children: _Children, environment: Mapping[str, str]) -> str:
         _require(client.post(f"{api}/work_pools/", json={"name": POOL, "type": "process"}), accepted={409})
         body = {"name": limit, "limit": 1, "active": True}
         _require(client.post(f"{api}/v2/concurrency_limits/", json=body), accepted={409})
+        # What waits for the host stays in the queue: a process each, 200 that wait would fill the memory.
+        _require(client.patch(f"{api}/work_pools/{POOL}/queues/{QUEUE}", json={"concurrency_limit": 1}), accepted=set())
     children.run("Prefect deploy", _prefect("--no-prompt", "deploy", "--all"), environment)
     children.run("automations", [sys.executable, "-m", "flows.automations"], environment)
     return limit

@@ -6,7 +6,7 @@ from typing import Any
 
 from prfpipe import host
 
-POOL = "bench"
+POOL, QUEUE = "bench", "default"
 GAIN_LOST, GATE_FAILED, ARCHIVE_REFUSED = "prfpipe.gain-lost", "prfpipe.PRF-004", "prfpipe.archive-refused"
 EFFORT_LABEL = "prfpipe.effort"
 TAG = "prfpipe"

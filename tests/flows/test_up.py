@@ -44,6 +44,12 @@ def test_every_part_is_healthy(running: Running) -> None:
     assert document["up"]["ui"] in running.said
 
 
+def test_what_waits_for_the_host_stays_in_the_queue(running: Running) -> None:
+    up = json.loads(running.command("up", "--status", "--json").stdout)["up"]
+    answer = httpx.get(f"{up['api']}/work_pools/{up['pool']}/queues/default", timeout=30)
+    assert answer.json()["concurrency_limit"] == 1
+
+
 def test_a_second_one_says_that_one_is_running(running: Running) -> None:
     done = running.command("up")
     assert done.returncode == 2
