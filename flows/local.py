@@ -30,6 +30,7 @@ from prfpipe.settings import Settings
 PORT = 4200
 _SERVER_SECONDS, _WORKER_SECONDS, _S3_SECONDS, _DEPLOY_SECONDS = 180.0, 120.0, 60.0, 180.0
 _STOP_SECONDS = 15.0
+_BUSY_SECONDS = 60.0
 _WATCH_SECONDS = 1.0
 _BUCKET = "evidence"
 _FOREIGN = ("PREFECT_",)
@@ -145,19 +146,23 @@ def _prepare(children: _Children, environment: Mapping[str, str]) -> str:
     """Work pool, the limit that lets one run at a time measure on this host, deployments; returns the limit's name."""
     api, limit = environment["PREFECT_API_URL"], host_limit(host.name())
     children.say("creating the work pool and the host's limit")
-    with httpx.Client(timeout=30) as client:
-        _require(client.post(f"{api}/work_pools/", json={"name": POOL, "type": "process"}), accepted={409})
-        body = {"name": limit, "limit": 1, "active": True}
-        _require(client.post(f"{api}/v2/concurrency_limits/", json=body), accepted={409})
-        # What waits for the host stays in the queue: a process each, 200 that wait would fill the memory.
-        _require(client.patch(f"{api}/work_pools/{POOL}/queues/{QUEUE}", json={"concurrency_limit": 1}), accepted=set())
+    _tell(f"{api}/work_pools/", {"name": POOL, "type": "process"})
+    _tell(f"{api}/v2/concurrency_limits/", {"name": limit, "limit": 1, "active": True})
+    # What waits for the host stays in the queue: a process each, 200 that wait would fill the memory.
+    _tell(f"{api}/work_pools/{POOL}/queues/{QUEUE}", {"concurrency_limit": 1}, method="PATCH")
     children.run("Prefect deploy", _prefect("--no-prompt", "deploy", "--all"), environment)
     children.run("automations", [sys.executable, "-m", "flows.automations"], environment)
     return limit
 
 
-def _require(answer: httpx.Response, *, accepted: set[int]) -> None:
-    if not (answer.is_success or answer.status_code in accepted):
+def _tell(url: str, body: Mapping[str, Any], method: str = "POST") -> None:
+    """Make something on the server, or see that it is there; again while its database is busy with its own start."""
+    end = time.monotonic() + _BUSY_SECONDS
+    while (answer := httpx.request(method, url, json=body, timeout=30)).status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        if time.monotonic() > end:
+            break
+        time.sleep(0.5)
+    if not (answer.is_success or answer.status_code == httpx.codes.CONFLICT):
         raise HostError(
             f"the Prefect server answers {answer.status_code} to {answer.request.url.path}",
             hint="Is this the pinned version of Prefect? `make setup` installs it.",
