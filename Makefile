@@ -8,7 +8,7 @@ EFFORT ?= quick
 PROFILE ?= dev_local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup evaluate levers gates test lint format golden wheel-check calibrate nights browser cost reliability lock clean
+.PHONY: help setup evaluate levers gates test lint format golden wheel-check calibrate nights browser many-hosts cost reliability lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ nights: setup ## plant changes in simulated histories and write docs/nightly-cal
 
 browser: setup ## launch LEV-01 at quick effort in a browser; screenshots in .prfpipe/screenshots (needs chromium)
 	$(BIN)/python -m tests.browser
+
+many-hosts: setup ## ten evaluations on two hosts through a power cut, as root (needs PostgreSQL, Redis, Caddy; 5 minutes)
+	$(BIN)/python -m tests.many_hosts
 
 cost: setup ## measure what Prefect costs and write docs/prefect-cost.md (about 10 minutes)
 	$(BIN)/python -m calibration.prefect_cost

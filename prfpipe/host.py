@@ -10,9 +10,10 @@ import socket
 import stat
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -114,10 +115,30 @@ def measuring_cpu() -> int:
     return available_cpus()[-1]
 
 
-def leave_cpu_free(cpu: int) -> AbstractContextManager[None]:
-    """Keep the calling thread, and what it starts without a pin of its own, off the measuring CPU."""
+@contextmanager
+def leave_cpu_free(cpu: int) -> Iterator[None]:
+    """Keep this process, all its threads and what it starts without a pin of its own off the measuring CPU."""
     cpus = set(available_cpus())
-    return on_cpus(cpus - {cpu} or cpus)
+    elsewhere = cpus - {cpu} or cpus
+    others = _other_threads() if hasattr(os, "sched_setaffinity") else []
+    with on_cpus(elsewhere):
+        _move(others, elsewhere)
+        try:
+            yield
+        finally:
+            _move(others, cpus)
+
+
+def _other_threads() -> list[int]:
+    """The threads of this process but the calling one, such as those that tell a server what goes on."""
+    threads = (int(path.name) for path in Path("/proc/self/task").iterdir())
+    return [thread for thread in threads if thread != threading.get_native_id()]
+
+
+def _move(threads: Iterable[int], cpus: set[int]) -> None:
+    for thread in threads:
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            os.sched_setaffinity(thread, cpus)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -161,6 +162,19 @@ def test_the_measuring_cpu_is_left_free_and_given_back(fails: bool) -> None:
         pass
     assert os.sched_getaffinity(0) == before
     assert inside == (before - {cpu} or before)
+
+
+def test_threads_that_ran_before_leave_the_measuring_cpu_free_too() -> None:
+    before, cpu, end = os.sched_getaffinity(0), host.measuring_cpu(), threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    try:
+        with host.leave_cpu_free(cpu):
+            assert os.sched_getaffinity(thread.native_id or 0) == (before - {cpu} or before)
+        assert os.sched_getaffinity(thread.native_id or 0) == before
+    finally:
+        end.set()
+        thread.join()
 
 
 def test_the_only_cpu_there_is_is_shared() -> None:
