@@ -153,8 +153,13 @@ def test_the_events_of_the_bundle_are_prefect_events(server: Server, evaluated: 
     assert {item["resource"]["prefect.resource.id"] for item in found} == {f"prfpipe.lever.{LEVER}"}
 
 
-def test_nothing_is_pickled(server: Server, evaluated: Evaluated) -> None:
-    assert not list(Path(server.environment["PREFECT_HOME"]).glob("storage/*"))
+def test_no_result_is_pickled(server: Server, evaluated: Evaluated) -> None:
+    tasks = server.find("task_runs", flow_runs={"id": {"any_": [evaluated.flow_run_id]}})
+    states = [run["state"] for run in (*tasks, server.get(f"flow_runs/{evaluated.flow_run_id}"))]
+    named = {Path((state["data"] or {}).get("storage_key") or "-").name for state in states}
+    kept = {path.name for path in Path(server.environment["PREFECT_HOME"]).glob("storage/*")}
+    assert len(states) > 8
+    assert not named & kept
 
 
 def test_the_plan_holds_the_command_that_reproduces_the_run(evaluated: Evaluated) -> None:

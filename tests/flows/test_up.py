@@ -1,7 +1,10 @@
 """`prfpipe up`: everything a person needs in one command, and nothing of it left afterwards."""
 
+import hashlib
+import html
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -83,6 +86,17 @@ def test_a_run_from_the_form_ends_in_the_s3_store(running: Running) -> None:
     assert run["state_type"] == "COMPLETED", run["state"]
     [statement] = (running.home / "up" / "s3" / "evidence").rglob("statement.dsse.json")
     assert statement.parent.name.split("-", 1)[1].startswith("lev-test")
+    assert_the_page_links_to_the_report(up["api"], run["id"])
+
+
+def assert_the_page_links_to_the_report(api: str, run: str) -> None:
+    """Whoever reads the verdict can open the report, and compare it with its digest."""
+    filters = {"flow_runs": {"id": {"any_": [run]}}, "artifacts": {"key": {"like_": "%-verdict"}}}
+    [page] = httpx.post(f"{api}/artifacts/filter", json=filters, timeout=30).json()
+    found = re.search(r"\[Full report\]\((http[^)]+)\), sha256 \W*([0-9a-f]{64})", page["data"])
+    assert found, page["data"][-2000:]
+    report = httpx.get(html.unescape(found[1]), timeout=30)
+    assert hashlib.sha256(report.content).hexdigest() == found[2], report.text[:500]
 
 
 def test_ctrl_c_stops_all_of_it(running: Running) -> None:

@@ -56,7 +56,8 @@ def prfpipe_up(home: Path, *words: str, changes: Mapping[str, str] | None = None
     environment |= {f"PRFPIPE_{name}": str(home / folder) for name, folder in places.items()} | dict(changes or {})
     with (home / "err").open("w") as err:
         process = subprocess.Popen(
-            [sys.executable, "-m", "prfpipe", "up", *words],
+            # As at a person's terminal: who starts the tests in the background has them ignore Ctrl-C.
+            ["env", "--default-signal=INT", sys.executable, "-m", "prfpipe", "up", *words],
             env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=err, text=True,
         )  # fmt: skip
     assert process.stdout is not None
