@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.flows.prefect_server import Server
+from tests.flows.prefect_server import Server, wait_until
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "prefect.md"
@@ -30,6 +30,15 @@ class Deployed:
     server: Server
     environment: dict[str, str]
     deployment: dict[str, Any]
+
+    def schedule(self, name: str) -> dict[str, Any]:
+        """The one schedule of a deployment; the server has made a run of it."""
+        deployment = self.server.get(f"deployments/name/{name}/{name}")
+        found = {"deployments": {"id": {"any_": [deployment["id"]]}}}
+        due = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+        wait_until(lambda: bool(self.server.find("flow_runs", **found, **due)), SECONDS, f"a scheduled run of {name}")
+        [schedule] = deployment["schedules"]
+        return dict(schedule)
 
     def create_run(self, parameters: dict[str, Any], **more: Any) -> Any:
         """The server's answer to a person who fills in the form."""

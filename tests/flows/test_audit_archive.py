@@ -14,7 +14,7 @@ from flows.names import ARCHIVE_REFUSED
 from prfpipe.layout import REPORT, STATEMENT
 from prfpipe.store.evidence import ROOT
 from tests.e2e.evaluations import own_environment
-from tests.flows.deployment import SECONDS, Deployed
+from tests.flows.deployment import Deployed
 from tests.flows.prefect_server import Server, wait_until
 from tests.golden.bundles import corpus
 from tests.support.bundles import RUN_ID
@@ -202,27 +202,6 @@ def test_a_store_that_the_worker_does_not_know_fails_the_run(flow: ModuleType, h
 
 
 # ---- the deployment -------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_every_week_has_its_audit(deployed: Deployed) -> None:
-    deployment = deployed.server.get("deployments/name/audit-archive/audit-archive")
-    [schedule] = deployment["schedules"]
-    assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == ("0 6 * * 0", "Europe/Berlin")
-    assert schedule["active"]
-    due: list[dict[str, Any]] = []
-
-    def scheduled() -> bool:
-        due[:] = deployed.server.find(
-            "flow_runs",
-            deployments={"id": {"any_": [deployment["id"]]}},
-            flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}},
-        )
-        return bool(due)
-
-    wait_until(scheduled, SECONDS, "a scheduled run of the deployment")
-    times = sorted(run["expected_start_time"] for run in due)
-    assert len(times) == len({time[:10] for time in times})
 
 
 @pytest.mark.slow

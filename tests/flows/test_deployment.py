@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from tests.flows.conftest import SMALL_LEVER
-from tests.flows.deployment import ROOT, SECONDS, Deployed, documented, run
-from tests.flows.prefect_server import wait_until
+from tests.flows.deployment import ROOT, Deployed, documented, run
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -38,21 +37,11 @@ def test_the_gates_have_a_deployment_with_a_form_of_their_own(deployed: Deployed
     assert schema["definitions"]["DeploymentProfile"]["enum"] == ["dev_local", "ci_dev", "enterprise"]
 
 
-def test_the_nights_are_scheduled(deployed: Deployed) -> None:
-    deployment = deployed.server.get("deployments/name/nightly/nightly")
-    [schedule] = deployment["schedules"]
-    assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == ("30 2 * * *", "Europe/Berlin")
-    due: list[dict[str, Any]] = []
-
-    def scheduled() -> bool:
-        due[:] = deployed.server.find(
-            "flow_runs",
-            deployments={"id": {"any_": [deployment["id"]]}},
-            flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}},
-        )
-        return bool(due)
-
-    wait_until(scheduled, SECONDS, "a scheduled run of the nightly deployment")
+@pytest.mark.parametrize(("name", "cron"), [("nightly", "30 2 * * *"), ("audit-archive", "0 6 * * 0")])
+def test_nights_and_weeks_are_scheduled(deployed: Deployed, name: str, cron: str) -> None:
+    schedule = deployed.schedule(name)
+    assert schedule["active"]
+    assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == (cron, "Europe/Berlin")
 
 
 @pytest.mark.parametrize(
