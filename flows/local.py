@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 
 from flows.children import Child, free_port
-from flows.names import HEARTBEAT_SECONDS, HEARTBEAT_VARIABLE, LEASES, POOL, QUEUE, host_limit
+from flows.names import LEASES, POOL, QUEUE, host_limit
 from prfpipe import host
 from prfpipe.errors import HostError, InputError, SettingsError
 from prfpipe.settings import Settings
@@ -209,7 +209,6 @@ def _environment(folder: Path, api: str) -> dict[str, str]:
         "PREFECT_API_URL": api,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
-        HEARTBEAT_VARIABLE: str(HEARTBEAT_SECONDS),
         **LEASES,
     }
 
