@@ -86,8 +86,9 @@ def _require(true: bool, words: str) -> None:
 def click(server: Server, deployment: str) -> tuple[str, int]:
     """What the form's Submit sends, again while the server says that its database is busy; how often it said so."""
     busy = 0
+    url = f"{server.url}/deployments/{deployment}/create_flow_run"
     while True:
-        answer = server.post(f"deployments/{deployment}/create_flow_run", {"parameters": _GIVEN})
+        answer = httpx.post(url, json={"parameters": _GIVEN}, timeout=120)
         if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or busy >= _PATIENCE:
             break
         busy += 1

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 START_SECONDS = 300
+_BUSY_SECONDS = 120
 # Neither the page nor the blocks are looked at here, and both cost seconds of every start.
 _LEAN = {
     "PREFECT_SERVER_UI_ENABLED": "false",
@@ -40,23 +41,33 @@ class Server:
 
     def post(self, path: str, body: dict[str, Any]) -> httpx.Response:
         """The API's answer."""
-        return httpx.post(f"{self.url}/{path}", json=body, timeout=120)
+        return ask("POST", f"{self.url}/{path}", json=body)
 
     def patch(self, path: str, body: dict[str, Any]) -> None:
         """Change one object of the API."""
-        answer = httpx.patch(f"{self.url}/{path}", json=body, timeout=30)
+        answer = ask("PATCH", f"{self.url}/{path}", json=body)
         assert answer.is_success, answer.text
 
     def delete(self, path: str) -> None:
         """Remove one object of the API."""
-        answer = httpx.delete(f"{self.url}/{path}", timeout=30)
+        answer = ask("DELETE", f"{self.url}/{path}")
         assert answer.is_success, answer.text
 
     def get(self, path: str) -> dict[str, Any]:
         """One object of the API."""
-        answer = httpx.get(f"{self.url}/{path}", timeout=120)
+        answer = ask("GET", f"{self.url}/{path}")
         assert answer.is_success, answer.text
         return dict(answer.json())
+
+
+def ask(method: str, url: str, **request: Any) -> httpx.Response:
+    """A server's answer; asked again, as Prefect's own clients do, while it says that its database is busy (503)."""
+    end = time.monotonic() + _BUSY_SECONDS
+    while True:
+        answer = httpx.request(method, url, timeout=120, **request)
+        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > end:
+            return answer
+        time.sleep(0.5)
 
 
 @contextmanager

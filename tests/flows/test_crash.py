@@ -76,6 +76,7 @@ def _heard(deployed: Deployed) -> int:
 def _taken(deployed: Deployed) -> str:
     """A run as a worker leaves it that dies before the run has begun."""
     answer = deployed.create_run({"lever": LEVER}, work_queue_name="nobody", enforce_parameter_schema=False)
+    assert answer.is_success, answer.text
     identity = str(answer.json()["id"])
     assert deployed.server.post(f"flow_runs/{identity}/set_state", {"state": {"type": "PENDING"}}).is_success
     return identity
@@ -98,8 +99,10 @@ def _told_after(seconds: int) -> Iterator[None]:
 
     module = importlib.import_module("flows.automations")
     installed = asyncio.run(install())
-    yield
-    asyncio.run(remove())
+    try:
+        yield
+    finally:
+        asyncio.run(remove())
 
 
 def _resume(flow: ModuleType, bench: Bench, run_id: str, lever: str = LEVER, **changes: str) -> Any:

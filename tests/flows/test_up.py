@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from tests.e2e.evaluations import SCENARIOS
-from tests.flows.prefect_server import clean_environment, wait_until
+from tests.flows.prefect_server import ask, clean_environment, wait_until
 from tests.flows.test_command_line import left_over
 from tests.support.levers import write_lever
 from tests.support.up import ROOT, Running, prfpipe_up
@@ -49,7 +49,7 @@ def test_every_part_is_healthy(running: Running) -> None:
 
 def test_what_waits_for_the_host_stays_in_the_queue(running: Running) -> None:
     up = json.loads(running.command("up", "--status", "--json").stdout)["up"]
-    answer = httpx.get(f"{up['api']}/work_pools/{up['pool']}/queues/default", timeout=30)
+    answer = ask("GET", f"{up['api']}/work_pools/{up['pool']}/queues/default")
     assert answer.json()["concurrency_limit"] == 1
 
 
@@ -66,20 +66,20 @@ def test_what_the_server_says_is_kept_from_others(running: Running) -> None:
 
 def test_a_run_from_the_form_ends_in_the_s3_store(running: Running) -> None:
     up = json.loads(running.command("up", "--status", "--json").stdout)["up"]
-    deployment = httpx.get(f"{up['api']}/deployments/name/evaluate-lever/evaluate-lever", timeout=30).json()
-    answer = httpx.post(
+    deployment = ask("GET", f"{up['api']}/deployments/name/evaluate-lever/evaluate-lever").json()
+    answer = ask(
+        "POST",
         f"{up['api']}/deployments/{deployment['id']}/create_flow_run",
         json={
             "parameters": {"lever": "LEV-TEST", "effort": "quick", "accept_noise": True},
             "job_variables": {"command": shlex.join([sys.executable, str(SHORT), "prefect.engine"])},
         },
-        timeout=30,
     )
     assert answer.is_success, answer.text
     run: dict[str, Any] = {}
 
     def ended() -> bool:
-        run.update(httpx.get(f"{up['api']}/flow_runs/{answer.json()['id']}", timeout=30).json())
+        run.update(ask("GET", f"{up['api']}/flow_runs/{answer.json()['id']}").json())
         return run["state_type"] in {"COMPLETED", "FAILED", "CRASHED"}
 
     wait_until(ended, SECONDS, run)
@@ -92,7 +92,7 @@ def test_a_run_from_the_form_ends_in_the_s3_store(running: Running) -> None:
 def assert_the_page_links_to_the_report(api: str, run: str) -> None:
     """Whoever reads the verdict can open the report, and compare it with its digest."""
     filters = {"flow_runs": {"id": {"any_": [run]}}, "artifacts": {"key": {"like_": "%-verdict"}}}
-    [page] = httpx.post(f"{api}/artifacts/filter", json=filters, timeout=30).json()
+    [page] = ask("POST", f"{api}/artifacts/filter", json=filters).json()
     found = re.search(r"\[Full report\]\((http[^)]+)\), sha256 \W*([0-9a-f]{64})", page["data"])
     assert found, page["data"][-2000:]
     report = httpx.get(html.unescape(found[1]), timeout=30)

@@ -22,7 +22,7 @@ from redis import Redis
 
 from flows.children import Child, free_port
 from flows.names import POOL
-from tests.flows.prefect_server import clean_environment
+from tests.flows.prefect_server import ask, clean_environment
 from tests.support.programs import find
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +56,7 @@ class Stack:
         """The API's answer to somebody who may ask."""
         user, password = self.auth.split(":", 1)
         url = f"{self.url}/{path}"
-        answer = httpx.request(method, url, json=body, auth=(user, password), timeout=120)
+        answer = ask(method, url, json=body, auth=(user, password))
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 
