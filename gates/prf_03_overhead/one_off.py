@@ -9,6 +9,8 @@ from pathlib import Path
 from time import perf_counter_ns as now
 from typing import Any
 
+import orjson
+
 from gates.runtime.audit import AuditLog
 from gates.runtime.levers import LEVERS
 from gates.runtime.trust import AUDIT_KEY, AUDIT_LOG
@@ -30,7 +32,7 @@ def measured(state: Path, costs: dict[str, int]) -> None:
     key = (state / "trust" / AUDIT_KEY).read_bytes()
     log = AuditLog.open(state / AUDIT_LOG, key)
     for number in range(RECORDS):
-        log.record({"event": "checked", "by": "redact_1", "files": number})
+        log.record(orjson.dumps({"event": "checked", "by": "redact_1", "files": number}))
     timed(costs, f"audit: flush of {RECORDS} records", log.flush)
     log.close()
     timed(costs, f"audit: verification of {RECORDS} records", lambda: AuditLog.open(state / AUDIT_LOG, key)).close()

@@ -1,15 +1,19 @@
 """Policy: who may do what, decided by Cedar; decisions are remembered for as long as the policy is in force.
 
 A decision of Cedar takes as long as hundreds of dispatches. Requests here have no context and entities change only
-with the policy, so the answer is a function of the epoch and the request.
+with the policy, so the answer is a function of the epoch and the request. Who asks first has to wait for Cedar, which
+is then in no cache, so it decides at once for all who are likely to ask the same.
 """
 
+import json
 from typing import Any
 
 from gates.runtime.errors import ConfigError, DeniedError, ForgedError
 
 HELD = 65536
 """Decisions that are remembered; beyond, all are made anew."""
+AT_ONCE = 64
+"""Principals of one type for whom a decision is made together; where there are more, each is on its own."""
 
 Uid = tuple[str, str]
 """Type and id of a Cedar entity."""
@@ -21,17 +25,18 @@ class Policy:
     def __init__(self, policies: str, entities: str, epoch: int) -> None:
         self._sources = (policies, entities)
         self._parsed: tuple[Any, Any] | None = None
+        self._principals: dict[str, list[Uid]] = {}
         self._decisions: dict[tuple[Uid, str, Uid], bool] = {}
         self.epoch = epoch
 
     def allows(self, principal: Uid, action: str, resource: Uid) -> bool:
         """Whether the policy in force allows it; whatever Cedar cannot decide is not allowed."""
-        key = (principal, action, resource)
-        decision = self._decisions.get(key)
+        decision = self._decisions.get((principal, action, resource))
         if decision is None:
             if len(self._decisions) >= HELD:
                 self._decisions.clear()
-            decision = self._decisions[key] = self._decide(principal, action, resource)
+            self._decide(principal, action, resource)
+            decision = self._decisions[principal, action, resource]
         return decision
 
     def require(self, principal: Uid, action: str, resource: Uid) -> None:
@@ -54,22 +59,31 @@ class Policy:
         self._sources, self._parsed, self.epoch = (policies, entities), None, epoch
         self._decisions.clear()
 
-    def _decide(self, principal: Uid, action: str, resource: Uid) -> bool:
+    def _decide(self, principal: Uid, action: str, resource: Uid) -> None:
+        """Remember the decision, and those for the other principals of its type, if they are few."""
         import cedarpy
 
         if self._parsed is None:
-            policies, entities = self._sources
-            try:
-                self._parsed = cedarpy.PolicySet.from_str(policies), cedarpy.Entities.from_json_str(entities)
-            except ValueError as error:
-                raise ConfigError(f"the policy of epoch {self.epoch} cannot be read: {error}") from error
-        request = {
-            "principal": _uid(principal),
-            "action": _uid(("Action", action)),
-            "resource": _uid(resource),
-            "context": "{}",
-        }
-        return bool(cedarpy.is_authorized(request, *self._parsed).allowed)
+            self._parse()
+        others = self._principals.get(principal[0], [])
+        asking = others if principal in others and len(others) <= AT_ONCE else [principal]
+        what = {"action": _uid(("Action", action)), "resource": _uid(resource), "context": "{}"}
+        requests = [{"principal": _uid(one)} | what for one in asking]
+        for one, found in zip(asking, cedarpy.is_authorized_batch(requests, *self._parsed), strict=True):
+            self._decisions[one, action, resource] = bool(found.allowed)
+
+    def _parse(self) -> None:
+        import cedarpy
+
+        policies, entities = self._sources
+        try:
+            self._parsed = cedarpy.PolicySet.from_str(policies), cedarpy.Entities.from_json_str(entities)
+        except ValueError as error:
+            raise ConfigError(f"the policy of epoch {self.epoch} cannot be read: {error}") from error
+        self._principals = {}
+        for entity in json.loads(entities):
+            uid = entity["uid"].get("__entity", entity["uid"])  # both ways to write it are Cedar's
+            self._principals.setdefault(uid["type"], []).append((uid["type"], uid["id"]))
 
 
 def _uid(uid: Uid) -> dict[str, str]:

@@ -4,7 +4,7 @@
 STATE/trust/manifest        signed: digests of the policy, the extensions and the code of the hot paths
 STATE/trust/policies.cedar  STATE/trust/entities.json
 STATE/trust/audit.key       32 bytes that seal the audit log on this machine
-STATE/audit.log
+STATE/audit.log             STATE/audit.head
 STATE/extensions/NAME.py
 ```
 """
@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from gates.runtime.audit import AuditLog
 from gates.runtime.config import Config
@@ -46,7 +48,7 @@ class Guard:
         self.manifest = self._read_manifest()
         self.policy = Policy(*self._policy_texts(), self._epoch) if on.policy else None
         self._turns = 0
-        self._events: list[dict[str, Any]] = []
+        self._events: list[bytes] = []
 
     @property
     def _epoch(self) -> int:
@@ -86,9 +88,12 @@ class Guard:
             self.policy.require(principal, action, resource)
 
     def record(self, event: dict[str, Any]) -> None:
-        """Write into the audit log; it is on disk when the turn ends."""
+        """Write into the audit log; it is on disk when the turn ends.
+
+        It is encoded at once: what it was made of is in the processor's caches now, and can be freed.
+        """
         if self.audit is not None:
-            self._events.append(event)
+            self._events.append(orjson.dumps(event))
 
     @contextmanager
     def turn(self, *, wait: bool = True) -> Iterator[None]:

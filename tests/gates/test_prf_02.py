@@ -75,7 +75,7 @@ def test_each_extension_that_comes_was_never_there_and_goes_on_record(subject: A
         assert serve(subject, REMOVE, number) is None
     subject.close()
     key = (tmp_path / "state" / "trust" / "audit.key").read_bytes()
-    found = events((tmp_path / "state" / "audit.log").read_bytes(), key)[before:]
+    found = events(tmp_path / "state" / "audit.log", key)[before:]
     added = [event for event in found if event["event"] == "added"]
     assert len({event["extension"] for event in added}) == len({event["sha256"] for event in added}) == 5
     assert [event["event"] for event in found] == ["added", "dispatched", "removed"] * 5

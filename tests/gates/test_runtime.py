@@ -31,6 +31,9 @@ def test_results_are_the_same_whatever_instruments_are_on(
 
 
 def test_each_instrument_catches_its_attack_alone_and_only_it(state: Path, start: Start) -> None:
+    runtime = start()
+    runtime.perform("scheduler", TRACE, "redact_1")
+    runtime.close()
     (state / "extensions" / "redact_1.py").write_text(ECHO + "#", encoding="utf-8")
     (state / "audit.log").write_bytes(b"")
     attacks: dict[str, Callable[[Runtime], object]] = {

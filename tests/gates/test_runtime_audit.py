@@ -1,6 +1,7 @@
 """The audit log: nothing is released before it is on disk, and each attack on the log is caught."""
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -10,13 +11,14 @@ import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from gates.runtime import audit
-from gates.runtime.audit import HEAD_BYTES, AuditLog
+from gates.runtime import tail
+from gates.runtime.audit import HEAD_BYTES, AuditLog, head_of
 from gates.runtime.errors import AuditError, DeniedError
-from tests.support.runtimes import EVENT, RAN, ROOT, TRACE, Start, recorded
+from tests.support.runtimes import EVENT, RAN, ROOT, TRACE, Start, killed, recorded
 
 
 @pytest.fixture
@@ -34,11 +36,11 @@ def test_what_was_done_is_on_record_in_order(state: Path, log: Path) -> None:
 
 
 def _lines(path: Path) -> list[bytes]:
-    return path.read_bytes()[HEAD_BYTES:].splitlines(keepends=True)
+    return path.read_bytes().splitlines(keepends=True)
 
 
 def _with_lines(path: Path, lines: list[bytes]) -> None:
-    path.write_bytes(path.read_bytes()[:HEAD_BYTES] + b"".join(lines))
+    path.write_bytes(b"".join(lines))
 
 
 def cut_by_a_record(path: Path) -> None:
@@ -47,10 +49,6 @@ def cut_by_a_record(path: Path) -> None:
 
 def cut_by_a_byte(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
-
-
-def cut_to_the_head(path: Path) -> None:
-    _with_lines(path, [])
 
 
 def emptied(path: Path) -> None:
@@ -65,7 +63,7 @@ def edited(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b'"by":"tally_1"', b'"by":"tally_2"'))
 
 
-def edited_with_its_digest(path: Path) -> None:
+def edited_with_a_digest_without_the_key(path: Path) -> None:
     lines = _lines(path)
     before = bytes.fromhex(lines[0][:64].decode())
     text = lines[1][65:-1].replace(b"tally_1", b"tally_2")
@@ -93,16 +91,38 @@ def zeroed_at_the_end(path: Path) -> None:
     path.write_bytes(data[:-20] + bytes(20))
 
 
-def cut_with_a_head_that_fits(path: Path) -> None:
-    lines = _lines(path)[:-1]
-    size = HEAD_BYTES + sum(map(len, lines))
-    text = json.dumps([2, size, lines[-1][:64].decode(), 1], separators=(",", ":")).encode()
-    seal = path.read_bytes()[:HEAD_BYTES].split()[1]
-    path.write_bytes((text + b" " + seal).ljust(HEAD_BYTES - 1) + b"\n" + b"".join(lines))
+def _with_head(path: Path, lines: list[bytes], seal: bytes) -> None:
+    """A head that fits these lines, with some seal."""
+    text = json.dumps([len(lines), sum(map(len, lines)), lines[-1][:64].decode(), 1], separators=(",", ":"))
+    head_of(path).write_bytes((text.encode() + b" " + seal).ljust(HEAD_BYTES - 1) + b"\n")
+    _with_lines(path, lines)
+
+
+def cut_with_the_seal_of_the_head_that_was(path: Path) -> None:
+    _with_head(path, _lines(path)[:-1], head_of(path).read_bytes().split()[1])
+
+
+def cut_with_the_mac_of_a_record_as_a_seal(path: Path) -> None:
+    _with_head(path, _lines(path)[:-1], _lines(path)[1][:64])
+
+
+def cut_and_head_deleted(path: Path) -> None:
+    cut_by_a_record(path)
+    head_of(path).unlink()
+
+
+def cut_and_head_emptied(path: Path) -> None:
+    cut_by_a_record(path)
+    head_of(path).write_bytes(b"")
+
+
+def epoch_of_a_record_lowered(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b" 1 [", b" 0 ["))
 
 
 def made_anew_with_another_key(path: Path) -> None:
     path.unlink()
+    head_of(path).unlink()
     AuditLog.create(path, b"x" * 32, epoch=1)
 
 
@@ -111,16 +131,19 @@ def made_anew_with_another_key(path: Path) -> None:
     [
         cut_by_a_record,
         cut_by_a_byte,
-        cut_to_the_head,
         emptied,
         deleted,
         edited,
-        edited_with_its_digest,
+        edited_with_a_digest_without_the_key,
         reordered,
         record_removed,
         record_repeated,
         zeroed_at_the_end,
-        cut_with_a_head_that_fits,
+        cut_with_the_seal_of_the_head_that_was,
+        cut_with_the_mac_of_a_record_as_a_seal,
+        cut_and_head_deleted,
+        cut_and_head_emptied,
+        epoch_of_a_record_lowered,
         made_anew_with_another_key,
     ],
 )
@@ -148,10 +171,9 @@ def test_what_a_crash_left_behind_the_sealed_records_is_dropped_and_told(
 def test_room_that_was_written_ahead_is_no_record(state: Path, start: Start) -> None:
     runtime = start()
     runtime.perform("scheduler", TRACE)
-    assert (state / "audit.log").stat().st_size > audit.ROOM_BYTES
+    assert (state / "audit.log").stat().st_size > tail.ROOM_BYTES
     assert runtime.guard.audit is not None
-    os.close(runtime.guard.audit._descriptor)  # as the kernel does for a process that was killed
-    runtime.guard.audit = None
+    killed(runtime)
     again = start()
     assert again.guard.audit is not None
     assert again.guard.audit.dropped == 0
@@ -181,14 +203,56 @@ def test_a_killed_runtime_leaves_what_it_released_and_nothing_else(state: Path, 
 def test_a_result_is_released_only_when_its_record_has_reached_the_disk(
     state: Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    synced: list[int] = []
-    sync = audit._sync
-    monkeypatch.setattr(audit, "_sync", lambda descriptor: synced.append(len(recorded(state))) or sync(descriptor))
+    durable, write = [0], tail.write
+
+    def flush(*arguments: Any) -> None:
+        write(*arguments)
+        durable[0] = len(recorded(state))
+
+    monkeypatch.setattr(tail, "write", flush)
     runtime = start()
     runtime.perform("scheduler", TRACE)
-    assert synced == [1]
+    assert durable == [1]
     runtime.perform_all("scheduler", [TRACE] * 5)
-    assert synced == [1, 6]
+    assert durable == [6]
+
+
+def test_what_is_written_has_reached_the_disk(start: Start) -> None:
+    log = start().guard.audit
+    assert log is not None
+    assert fcntl.fcntl(log._descriptor, fcntl.F_GETFL) & os.O_DSYNC == os.O_DSYNC
+
+
+@pytest.mark.parametrize("sizes", [[1], [4096], [4095, 1, 1], [10, 5000, 40_000, 3], [1 << 20, 7], [4096, 4096, 1]])
+def test_what_is_put_at_the_end_is_there_whatever_its_size(tmp_path: Path, sizes: list[int]) -> None:
+    path, expected = tmp_path / "file", b"begin"
+    path.write_bytes(expected)
+    descriptor = tail.open_log(path)
+    end = tail.Tail(descriptor, len(expected), expected)
+    for number, size in enumerate(sizes, start=1):
+        data = bytes([number]) * size
+        expected += data
+        end.put(data)
+        end.sync()
+        assert path.read_bytes().rstrip(b"\0") == expected
+    os.close(descriptor)
+
+
+def test_a_file_system_that_cannot_write_past_its_cache_is_written_through_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = os.open
+
+    def refusing(path: Path, flags: int) -> int:
+        if flags & getattr(os, "O_DIRECT", 0):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return opened(path, flags)
+
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(os, "open", refusing)
+    descriptor = tail.open_log(tmp_path / "file")
+    assert fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_DSYNC == os.O_DSYNC
+    os.close(descriptor)
 
 
 def test_nothing_is_released_once_the_log_cannot_be_written(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,15 @@
 """Who may do what: denials, revocations and rollbacks take effect although decisions are remembered."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import cedarpy
 import pytest
 
 from gates.runtime import publisher
 from gates.runtime.errors import ConfigError, DeniedError, ForgedError, TamperedError
+from gates.runtime.policy import Policy
 from tests.support.runtimes import EVENT, POLICIES, RAN, SUSPENDED, TRACE, Start, recorded
 
 
@@ -75,20 +78,44 @@ def test_an_update_that_was_tampered_with_leaves_the_old_policy_in_force(state: 
 
 
 def test_a_decision_is_asked_for_once_an_epoch(state: Path, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    import cedarpy
+    asked: list[int] = []
+    decide = cedarpy.is_authorized_batch
 
-    asked: list[Any] = []
-    decide = cedarpy.is_authorized
-    monkeypatch.setattr(cedarpy, "is_authorized", lambda *request: asked.append(request[0]) or decide(*request))
+    def counted(requests: list[Any], *policy: Any) -> Any:
+        asked.append(len(requests))
+        return decide(requests, *policy)
+
+    monkeypatch.setattr(cedarpy, "is_authorized_batch", counted)
+    shipped = len(publisher.shipped_extensions())
     runtime = start()
     runtime.perform_all("scheduler", [TRACE] * 3, "redact_1")
-    assert len(asked) == 1
     runtime.perform("scheduler", TRACE, "tally_1")
-    assert len(asked) == 2
+    with pytest.raises(DeniedError):
+        runtime.perform("scheduler", TRACE, "stranger")
+    assert asked == [shipped, 1]  # the extensions that the policy knows together; one that it does not know, alone
     publisher.publish(state, POLICIES, epoch=2)
     runtime.renew()
     runtime.perform("scheduler", TRACE, "redact_1")
-    assert len(asked) == 3
+    assert asked == [shipped, 1, shipped]
+
+
+def test_principals_too_many_to_be_decided_at_once_are_decided_one_by_one() -> None:
+    many = [{"uid": {"type": "Extension", "id": str(one)}, "attrs": {}, "parents": []} for one in range(100)]
+    policy = Policy('permit(principal == Extension::"7", action, resource);', json.dumps(many), 1)
+    what = ("schedule", ("Lanes", "scheduler"))
+    assert policy.allows(("Extension", "7"), *what)
+    assert not policy.allows(("Extension", "8"), *what)
+
+
+def test_a_decision_made_with_others_is_the_one_made_alone() -> None:
+    known = [
+        {"uid": {"type": "Extension", "id": "plain"}, "attrs": {}, "parents": []},
+        {"uid": {"__entity": {"type": "Extension", "id": "escaped"}}, "attrs": {}, "parents": []},
+        {"uid": {"type": "Group", "id": "escaped"}, "attrs": {}, "parents": []},
+    ]
+    policy = Policy('permit(principal == Extension::"escaped", action, resource);', json.dumps(known), 1)
+    asked = [("Extension", "plain"), ("Extension", "escaped"), ("Group", "escaped"), ("Extension", "stranger")]
+    assert [policy.allows(one, "schedule", ("Lanes", "scheduler")) for one in asked] == [False, True, False, False]
 
 
 def test_a_policy_that_cannot_be_read_allows_nothing(state: Path, start: Start) -> None:

@@ -1,7 +1,6 @@
 """Turns of several clients: computed while the disk takes the one before; nothing gets out before its record."""
 
 import errno
-import os
 import signal
 import subprocess
 import sys
@@ -13,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from gates.runtime import audit, publisher
+from gates.runtime import publisher, tail
 from gates.runtime.core import Turn
 from gates.runtime.errors import AuditError, DeniedError
-from tests.support.runtimes import POLICIES, RAN, ROOT, SUSPENDED, TRACE, Start, recorded
+from tests.support.runtimes import POLICIES, RAN, ROOT, SUSPENDED, TRACE, Start, killed, recorded
 
 CLIENTS = ("redact_1", "tally_1")
 
@@ -34,14 +33,14 @@ def told(state: Path) -> list[str]:
 @pytest.fixture
 def broken_disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """While it is set, no flush reaches the disk."""
-    broken, sync = threading.Event(), audit._sync
+    broken, write = threading.Event(), tail.write
 
-    def flush(descriptor: int) -> None:
+    def flush(*arguments: Any) -> None:
         if broken.is_set():
             raise OSError(errno.EIO, "Input/output error")
-        sync(descriptor)
+        write(*arguments)
 
-    monkeypatch.setattr(audit, "_sync", flush)
+    monkeypatch.setattr(tail, "write", flush)
     return broken
 
 
@@ -57,14 +56,13 @@ def test_turns_one_behind_the_other_give_what_each_gives_alone(start: Start, cou
 def test_a_turn_is_released_only_when_its_record_has_reached_the_disk(
     state: Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    durable, sync = [0], audit._sync
+    durable, write = [0], tail.write
 
-    def flush(descriptor: int) -> None:
-        written = len(recorded(state))
-        sync(descriptor)
-        durable[0] = written
+    def flush(*arguments: Any) -> None:
+        write(*arguments)
+        durable[0] = len(recorded(state))
 
-    monkeypatch.setattr(audit, "_sync", flush)
+    monkeypatch.setattr(tail, "write", flush)
     for number, _ in enumerate(start().perform_each("scheduler", turns(6)), start=1):
         assert durable[0] >= number
     assert durable[0] == 6
@@ -73,7 +71,7 @@ def test_a_turn_is_released_only_when_its_record_has_reached_the_disk(
 def test_a_turn_is_computed_while_the_record_of_the_one_before_is_on_its_way(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runtime, computed, sync = start(), threading.Event(), audit._sync
+    runtime, computed, write = start(), threading.Event(), tail.write
     path = runtime._path("scheduler")
     perform, waited = path.perform, []
 
@@ -83,15 +81,15 @@ def test_a_turn_is_computed_while_the_record_of_the_one_before_is_on_its_way(
             computed.set()
         return found
 
-    def flush(descriptor: int) -> None:
+    def flush(*arguments: Any) -> None:
         flushing.set()
         if not waited:
             waited.append(computed.wait(timeout=30))
-        sync(descriptor)
+        write(*arguments)
 
     flushing = threading.Event()
     monkeypatch.setattr(path, "perform", performed)
-    monkeypatch.setattr(audit, "_sync", flush)
+    monkeypatch.setattr(tail, "write", flush)
     asked = _after(flushing, turns(2))
     assert list(runtime.perform_each("scheduler", asked)) != []
     assert waited == [True]
@@ -196,7 +194,7 @@ def test_an_end_in_good_order_waits_for_what_is_on_its_way(state: Path, start: S
         runtime.perform("scheduler", TRACE)
     runtime.close()
     assert told(state) == ["host"]
-    assert (state / "audit.log").stat().st_size < audit.ROOM_BYTES
+    assert (state / "audit.log").stat().st_size < tail.ROOM_BYTES
 
 
 def test_an_end_tells_of_a_flush_that_failed(start: Start, broken_disk: threading.Event) -> None:
@@ -218,17 +216,18 @@ def test_a_runtime_killed_between_computing_and_flush_has_released_nothing_that_
         import os, signal, sys
         from pathlib import Path
         sys.path.insert(0, {str(ROOT)!r})
-        from gates.runtime import audit
+        from gates.runtime import tail
         from gates.runtime.core import Runtime
-        state, flushes, sync = Path({str(state)!r}), [], audit._sync
+        state, flushes, write = Path({str(state)!r}), [], tail.write
 
-        def flush(descriptor):
-            flushes.append(descriptor)
+        def flush(descriptor, buffer, at, size=None):
+            if size is not None:  # not room that is written ahead
+                flushes.append(descriptor)
             if len(flushes) == {turn}:
                 os.kill(os.getpid(), signal.SIGKILL)
-            sync(descriptor)
+            write(descriptor, buffer, at, size)
 
-        audit._sync = flush
+        tail.write = flush
         runtime = Runtime.start(state / "config.json", state)
         for number, found in enumerate(runtime.perform_each("scheduler", [("host", [{TRACE!r}])] * 5), start=1):
             print(number, flush=True)
@@ -242,20 +241,36 @@ def test_a_runtime_killed_between_computing_and_flush_has_released_nothing_that_
     assert len(released) <= len(told(state)) <= turn
 
 
-def test_what_was_never_flushed_is_not_believed_after_a_crash(state: Path, start: Start) -> None:
-    """The disk as it is after a power cut in a flush: the record has arrived, the head that seals it has not."""
+def test_a_record_that_reached_the_disk_but_was_never_released_stays_when_it_is_whole(
+    state: Path, start: Start
+) -> None:
+    """After a power cut behind a flush: the record has arrived, the head is an older one."""
     runtime = start()
     list(runtime.perform_each("scheduler", turns(2)))
-    sealed = (state / "audit.log").read_bytes()[: audit.HEAD_BYTES]
-    log = runtime.guard.audit
-    assert log is not None
-    with runtime.guard.turn(wait=False):
-        runtime.perform("scheduler", TRACE)
-    log.settle()
-    os.pwrite(log._descriptor, sealed, 0)
-    os.close(log._descriptor)  # as the kernel does for a process that was killed
-    runtime.guard.audit = None
+    sealed = (state / "audit.head").read_bytes()
+    runtime.perform("scheduler", TRACE)
+    killed(runtime)
+    (state / "audit.head").write_bytes(sealed)
     again = start()
     assert again.guard.audit is not None
-    assert again.guard.audit.dropped > 0
+    assert again.guard.audit.dropped == 0
+    assert told(state) == ["redact_1", "tally_1", "host"]
+
+
+@pytest.mark.parametrize("arrived", [1, 60, 100])
+def test_a_record_that_was_torn_is_dropped_and_told(state: Path, start: Start, arrived: int) -> None:
+    """After a power cut in a flush: some bytes of the record have arrived, where zeros were; the head is the older."""
+    runtime = start()
+    list(runtime.perform_each("scheduler", turns(2)))
+    assert runtime.guard.audit is not None
+    released, sealed = runtime.guard.audit.head.bytes, (state / "audit.head").read_bytes()
+    runtime.perform("scheduler", TRACE)
+    killed(runtime)
+    (state / "audit.head").write_bytes(sealed)
+    log = bytearray((state / "audit.log").read_bytes())
+    log[released + arrived :] = bytes(len(log) - released - arrived)
+    (state / "audit.log").write_bytes(log)
+    again = start()
+    assert again.guard.audit is not None
+    assert again.guard.audit.dropped == arrived
     assert [record["event"] for record in recorded(state)] == ["scheduled", "scheduled", "recovered"]

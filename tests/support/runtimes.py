@@ -1,6 +1,7 @@
 """A runtime on a small state folder: what it is asked to do, and what it has put on record."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,14 @@ Start = Callable[..., Runtime]
 
 def recorded(state: Path) -> list[dict[str, Any]]:
     """All records of a runtime's log."""
-    return events((state / "audit.log").read_bytes(), (state / "trust" / "audit.key").read_bytes())
+    return events(state / "audit.log", (state / "trust" / "audit.key").read_bytes())
+
+
+def killed(runtime: Runtime) -> None:
+    """What the kernel does for a process that was killed: its files are closed as they are."""
+    assert runtime.guard.audit is not None
+    os.close(runtime.guard.audit._descriptor)
+    runtime.guard.audit = None
 
 
 def sign(folder: Path, version: int, **options: Any) -> None:

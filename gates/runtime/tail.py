@@ -1,0 +1,74 @@
+"""The end of a file that only grows: what is put there is on disk when `sync` returns.
+
+One write does it (`O_DSYNC`), past the page cache where the file system can (`O_DIRECT`), so that a flush costs as few
+cycles as it can: pages that become dirty, are looked for, written and waited for cost as much again as the write.
+The block that the end is in is written again with each flush, with the same bytes before that end, as a page would be.
+Room is written ahead, zeros, since a write into room that is there does not wait for the file system's journal.
+"""
+
+import errno
+import os
+from mmap import mmap
+from pathlib import Path
+
+BLOCK = 4096
+"""Bytes that are written as a whole: what disks and file systems want for writes past the page cache."""
+ROOM_BYTES = 1 << 20
+"""Room that is written ahead at a time."""
+
+
+def open_log(path: Path) -> int:
+    """A descriptor for `Tail`. Raises `OSError`."""
+    flags = os.O_RDWR | os.O_DSYNC
+    try:
+        return os.open(path, flags | getattr(os, "O_DIRECT", 0))
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return os.open(path, flags)
+
+
+class Tail:
+    """Where a file ends now; `put`, then `sync`, which may run in another thread: never a `put` before it is done."""
+
+    def __init__(self, descriptor: int, end: int, last_block: bytes) -> None:
+        """`end`: bytes of the file; `last_block`: those from the last multiple of `BLOCK` to the end."""
+        self._descriptor, self._end, self._room = descriptor, end, end
+        self._buffer = mmap(-1, 4 * BLOCK)
+        self._buffer[: len(last_block)] = last_block
+        self._filled = len(last_block)
+
+    def put(self, data: bytes) -> None:
+        """Take what the next `sync` appends."""
+        begin, self._filled = self._filled, self._filled + len(data)
+        whole = _blocks(self._filled)
+        if whole > len(self._buffer):
+            larger = mmap(-1, 2 * whole)
+            larger[:begin] = self._buffer[:begin]
+            self._buffer = larger
+        self._buffer[begin:whole] = data.ljust(whole - begin, b"\0")
+
+    def sync(self) -> None:
+        """What was put is on disk when this returns. Raises `OSError`: perhaps not, and nothing may be put any more."""
+        begin, whole = self._end - self._end % BLOCK, _blocks(self._filled)
+        self._end = begin + self._filled
+        if self._end > self._room:
+            self._room = begin + whole + ROOM_BYTES
+            write(self._descriptor, mmap(-1, self._room - begin), begin)
+        write(self._descriptor, self._buffer, begin, whole)
+        self._filled %= BLOCK
+        if whole > BLOCK:
+            self._buffer[:BLOCK] = self._buffer[whole - BLOCK : whole]
+
+
+def write(descriptor: int, buffer: mmap, at: int, size: int | None = None) -> None:
+    """Write the first `size` bytes of `buffer`, by default all, at a place of the file. Raises `OSError`."""
+    with memoryview(buffer) as whole, whole[:size] as view:
+        done = 0
+        while done < len(view):
+            with view[done:] as rest:
+                done += os.pwrite(descriptor, rest, at + done)
+
+
+def _blocks(size: int) -> int:
+    return -(-size // BLOCK) * BLOCK
