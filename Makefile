@@ -49,7 +49,7 @@ gates: setup ## run the gates PRF-01 to PRF-04: PROFILE=dev_local|ci_dev|enterpr
 # measuring core. Whole evaluations, servers and browsers wait for much and claim no times: two at once, a file in one
 # process, since its tests share what took long to make; the longest files first. All else is spread test by test.
 WHOLE := tests/browser tests/flows tests/e2e tests/faults
-TIMED := tests/e2e/test_real_times.py tests/e2e/test_overfitted.py tests/flows/test_nightly.py
+TIMED := tests/e2e/test_real_times.py tests/e2e/test_overfitted.py
 TWO := --numprocesses 2
 test: lint ## lint, types, import rules and all tests
 	$(BIN)/python -m pytest $(TWO) --dist worksteal $(WHOLE:%=--ignore=%)
