@@ -47,8 +47,9 @@ gates: setup ## run the gates PRF-01 to PRF-04: PROFILE=dev_local|ci_dev|enterpr
 
 # Three parts. What asks for a verdict on real times has the machine to itself, at the end: two at once would share the
 # measuring core. Whole evaluations, servers and browsers wait for much and claim no times: two at once, a file in one
-# process, since its tests share what took long to make; the longest files first. All else is spread test by test.
-WHOLE := tests/browser tests/flows tests/e2e tests/faults
+# process, since its tests share what took long to make; long files early, that nobody waits for one at the end. All
+# else is spread test by test.
+WHOLE := tests/browser tests/faults tests/flows tests/e2e
 TIMED := tests/e2e/test_real_times.py tests/e2e/test_overfitted.py
 TWO := --numprocesses 2
 test: lint ## lint, types, import rules and all tests
