@@ -45,11 +45,17 @@ gates: setup ## run the gates PRF-01 to PRF-04: PROFILE=dev_local|ci_dev|enterpr
 	@$(BIN)/prfpipe gate all --profile $(PROFILE) --effort $(EFFORT) --junit .prfpipe/gates/junit.xml || case $$? in 1|3) ;; *) exit $$? ;; esac
 	@echo "JUnit   $(CURDIR)/.prfpipe/gates/junit.xml"
 
-# What runs whole evaluations has the machine to itself: two at once would share the measuring core.
-WHOLE := tests/browser tests/e2e tests/faults tests/flows
+# Three parts. What asks for a verdict on real times has the machine to itself, at the end: two at once would share the
+# measuring core. Whole evaluations, servers and browsers wait for much and claim no times: two at once, a file in one
+# process, since its tests share what took long to make; long files early, that nobody waits for one at the end. All
+# else is spread test by test.
+WHOLE := tests/browser tests/faults tests/flows tests/e2e
+TIMED := tests/e2e/test_real_times.py tests/e2e/test_overfitted.py
+TWO := --numprocesses 2
 test: lint ## lint, types, import rules and all tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(WHOLE:%=--ignore=%)
-	$(BIN)/python -m pytest $(WHOLE)
+	$(BIN)/python -m pytest $(TWO) --dist worksteal $(WHOLE:%=--ignore=%)
+	$(BIN)/python -m pytest $(TWO) --dist loadfile --no-loadscope-reorder $(TIMED:%=--ignore=%) $(WHOLE)
+	$(BIN)/python -m pytest $(TIMED)
 
 lint: setup ## style, formatting, types and import rules
 	$(BIN)/ruff check .

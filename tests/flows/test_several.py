@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.evaluations import at_home
+from tests.flows.deployment import Deployed
 from tests.flows.prefect_server import Server
 from tests.support.host_runs import host_run
 from tests.support.levers import write_lever
@@ -50,10 +51,10 @@ def _evaluate_all(module: ModuleType, home: Path, *queues: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def queues(server: Server) -> None:
+def queues(deployed: Deployed) -> None:
     """The pool, with two queues."""
-    for path, name in (("", "bench"), ("bench/queues", "small"), ("bench/queues", "large")):
-        answer = server.post(f"work_pools/{path}", {"name": name, **({} if path else {"type": "process"})})
+    for name in ("small", "large"):
+        answer = deployed.server.post("work_pools/bench/queues", {"name": name})
         assert answer.is_success or answer.status_code == 409, answer.text
 
 
