@@ -21,7 +21,8 @@ BUCKET = "bucket"
 START_SECONDS = 300
 
 
-# The short cache lets tests change objects behind the server's back.
+CACHED_SECONDS = 0.02
+"""The short cache lets tests change objects behind the server's back: it has seen them after twice this time."""
 _SERVE = (
     "serve",
     "s3",
@@ -30,7 +31,7 @@ _SERVE = (
     "--addr",
     "127.0.0.1:0",
     "--dir-cache-time",
-    "20ms",
+    f"{CACHED_SECONDS}s",
 )
 
 

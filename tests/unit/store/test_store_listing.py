@@ -1,5 +1,6 @@
 """Listing many bundles: in the order of time over all levers, from any point, with a page in memory."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -12,6 +13,7 @@ from prfpipe.errors import NotFoundError
 from prfpipe.layout import STATEMENT
 from prfpipe.store import ObjectInfo, Store, open_store
 from prfpipe.store.evidence import ROOT, list_bundles, resolve, start_of
+from tests.store_servers import CACHED_SECONDS
 from tests.unit.store import listing_at_scale
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
@@ -29,6 +31,7 @@ def plant(folder: Path, count: int, levers: tuple[str, ...] = ("lev-01", "lev-02
         run.mkdir(parents=True)
         for file in ("plan.json", STATEMENT):
             (run / file).write_bytes(b"{}")
+    time.sleep(2 * CACHED_SECONDS)
     return ids
 
 
