@@ -39,6 +39,18 @@ class Server:
         found = answer.json()
         return list(found["events"] if what == "events" else found)
 
+    def events(self, name: str, run_id: str, least: int = 1) -> list[dict[str, Any]]:
+        """The events so named that tell of this run, once there are enough: Prefect sends them from another thread."""
+        found: list[dict[str, Any]] = []
+
+        def arrived() -> bool:
+            told = self.find("events", filter={"event": {"prefix": [name]}})
+            found[:] = [event for event in told if event["payload"]["run_id"] == run_id]
+            return len(found) >= least
+
+        wait_until(arrived, _BUSY_SECONDS, found)
+        return found
+
     def post(self, path: str, body: dict[str, Any]) -> httpx.Response:
         """The API's answer."""
         return ask("POST", f"{self.url}/{path}", json=body)

@@ -85,19 +85,6 @@ def logged(server: Server, state: Any, expected: str) -> str:
     return "\n".join(found)
 
 
-def told(server: Server, run_id: str) -> dict[str, Any]:
-    """The event about an archive in which this run is refused, once it has arrived."""
-    found: list[dict[str, Any]] = []
-
-    def arrived() -> bool:
-        events = server.find("events", filter={"event": {"name": [ARCHIVE_REFUSED]}})
-        found[:] = [event for event in events if event["payload"]["run_id"] == run_id]
-        return bool(found)
-
-    wait_until(arrived, PATIENCE_SECONDS, ARCHIVE_REFUSED)
-    return found[0]
-
-
 # ---- what it finds --------------------------------------------------------------------------------------
 
 
@@ -129,7 +116,7 @@ def test_a_tampered_bundle_fails_the_run_and_is_named_with_its_check(
     assert "The bundle is whole" in row
     assert REPORT in row
     assert f"REFUSED  {run.name}: The bundle is whole" in logged(server, state, "REFUSED: the archive")
-    event = told(server, run.name)
+    [event] = server.events(ARCHIVE_REFUSED, run.name)
     assert event["resource"]["prefect.resource.id"] == "prfpipe.store.default"
     assert event["payload"]["refused"] == [run.name]
     assert event["payload"]["message"] == state.message
@@ -157,7 +144,7 @@ def test_a_missing_link_of_a_chain_fails_the_run(server: Server, flow: ModuleTyp
     shown = page(server, state)
     assert "## Chains that do not hold" in shown
     assert f"number 2 is not in the archive, {after.name} follows it" in shown
-    event = told(server, "")
+    [event] = server.events(ARCHIVE_REFUSED, "")
     assert "number 2 is not in the archive" in event["payload"]["problems"][0]
 
 

@@ -141,14 +141,7 @@ def test_the_scenarios_are_a_table(server: Server, evaluated: Evaluated) -> None
 
 def test_the_events_of_the_bundle_are_prefect_events(server: Server, evaluated: Evaluated) -> None:
     expected = read_events((Path(evaluated.result["bundle"].removeprefix("file://")) / layout.EVENTS).read_bytes())
-    found: list[dict[str, Any]] = []
-
-    def arrived() -> bool:
-        emitted = server.find("events", filter={"event": {"prefix": ["prfpipe."]}})
-        found[:] = [event for event in emitted if event["payload"]["run_id"] == evaluated.result["run_id"]]
-        return len(found) >= len(expected)
-
-    wait_until(arrived, PATIENCE_SECONDS, found)
+    found = server.events("prfpipe.", evaluated.result["run_id"], least=len(expected))
     assert sorted(item["event"] for item in found) == sorted(f"prfpipe.{event.code}" for event in expected)
     assert {item["resource"]["prefect.resource.id"] for item in found} == {f"prfpipe.lever.{LEVER}"}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from flows.names import GAIN_LOST
 from prfpipe import host
 from prfpipe.attest import read_statement
 from prfpipe.history import histories
@@ -16,7 +17,7 @@ from prfpipe.store import open_store
 from prfpipe.store.evidence import archive
 from tests.e2e.clocks import recorded
 from tests.e2e.evaluations import at_home
-from tests.flows.prefect_server import Server, wait_until
+from tests.flows.prefect_server import Server
 from tests.support import bundles
 from tests.support.levers import BASELINE, CANDIDATE, write_lever
 
@@ -75,15 +76,10 @@ def test_a_gain_that_is_gone_is_told_as_an_event(server: Server, place: Path) ->
     _lever(place, BASELINE, BASELINE)
     state = _nightly(place, NONE)
     assert f"of the gain of {ADOPTED} is left" in state.result()[LEVER]
-    told: list[dict[str, Any]] = []
-
-    def arrived() -> bool:
-        told[:] = server.find("events", filter={"event": {"name": ["prfpipe.gain-lost"]}})
-        return bool(told)
-
-    wait_until(arrived, 60, "the event")
-    assert told[0]["resource"]["prefect.resource.id"] == f"prfpipe.lever.{LEVER}"
-    assert told[0]["payload"]["left"] < 0.8
+    [history] = histories(open_store(str(place / "evidence")))
+    [told] = server.events(GAIN_LOST, history.points[-1].run_id)
+    assert told["resource"]["prefect.resource.id"] == f"prfpipe.lever.{LEVER}"
+    assert told["payload"]["left"] < 0.8
 
 
 def test_without_an_adopted_lever_a_night_has_nothing_to_do(flow: ModuleType, tmp_path: Path) -> None:
