@@ -21,13 +21,10 @@ import os
 from collections.abc import Iterator
 from mmap import mmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from gates.runtime.errors import AuditError
 from gates.runtime.tail import BLOCK, Tail, open_log
-
-if TYPE_CHECKING:
-    from gates.runtime.flusher import Flusher
 
 HEAD_BYTES = 512
 """One sector of a disk, which is written as a whole or not at all."""
@@ -52,7 +49,6 @@ class AuditLog:
         self._record_mac, self._head_mac = _mac(key, b"record"), _mac(key, b"head")
         self._pending: list[bytes] = []
         self._in_flight: Head | None = None
-        self._flusher: Flusher | None = None
         self._broken = False
         self.dropped = 0
         """Bytes of a record that a crash had cut short, when the log was opened."""
@@ -127,11 +123,10 @@ class AuditLog:
         What was begun before is settled first. Raises `AuditError`; see `flush`.
         """
         if (head := self._put(epoch)) is not None:
-            if self._flusher is None:
-                from gates.runtime.flusher import Flusher
-
-                self._flusher = Flusher(self._tail.sync)
-            self._flusher.begin()
+            try:
+                self._tail.begin()
+            except OSError as error:
+                raise _lost(error) from error
             self._in_flight = head
 
     def settle(self) -> None:
@@ -140,11 +135,12 @@ class AuditLog:
         Raises:
             AuditError: it is not, or something before it was not: nothing may be released any more.
         """
-        if self._in_flight is not None and self._flusher is not None:
-            failure = self._flusher.wait()
+        if self._in_flight is not None:
             head, self._in_flight = self._in_flight, None
-            if failure is not None:
-                raise _lost(failure) from failure
+            try:
+                self._tail.wait()
+            except OSError as error:
+                raise _lost(error) from error
             self._arrived(head)
         elif self._broken:
             raise AuditError("the audit log could not be written before: nothing is released any more")
@@ -161,8 +157,7 @@ class AuditLog:
                 self._seal.flush()
                 os.ftruncate(self._descriptor, self.head.bytes)
         finally:
-            if self._flusher is not None:
-                self._flusher.close()
+            self._tail.close()
             self._seal.close()
             os.close(self._descriptor)
             self._descriptor = -1
@@ -238,9 +233,8 @@ def _records(data: bytes, key: bytes) -> Iterator[Head]:
         yield Head(number, begin, mac, int(text.split(b" ", 1)[0]))
 
 
-def _lost(failure: BaseException) -> AuditError:
-    text = failure.strerror if isinstance(failure, OSError) else str(failure)
-    return AuditError(f"the audit log cannot be written: {text}")
+def _lost(failure: OSError) -> AuditError:
+    return AuditError(f"the audit log cannot be written: {failure.strerror}")
 
 
 def _mac(key: bytes, purpose: bytes) -> hmac.HMAC:

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from gates.runtime.errors import ConfigError, DeniedError, ForgedError
+from gates.runtime.lazy import later
 
 HELD = 65536
 """Decisions that are remembered; beyond, all are made anew."""
@@ -61,21 +62,18 @@ class Policy:
 
     def _decide(self, principal: Uid, action: str, resource: Uid) -> None:
         """Remember the decision, and those for the other principals of its type, if they are few."""
-        import cedarpy
-
         if self._parsed is None:
             self._parse()
         others = self._principals.get(principal[0], [])
         asking = others if principal in others and len(others) <= AT_ONCE else [principal]
         what = {"action": _uid(("Action", action)), "resource": _uid(resource), "context": "{}"}
         requests = [{"principal": _uid(one)} | what for one in asking]
-        for one, found in zip(asking, cedarpy.is_authorized_batch(requests, *self._parsed), strict=True):
+        for one, found in zip(asking, _cedar().is_authorized_batch(requests, *self._parsed), strict=True):
             self._decisions[one, action, resource] = bool(found.allowed)
 
     def _parse(self) -> None:
-        import cedarpy
-
         policies, entities = self._sources
+        cedarpy = _cedar()
         try:
             self._parsed = cedarpy.PolicySet.from_str(policies), cedarpy.Entities.from_json_str(entities)
         except ValueError as error:
@@ -84,6 +82,14 @@ class Policy:
         for entity in json.loads(entities):
             uid = entity["uid"].get("__entity", entity["uid"])  # both ways to write it are Cedar's
             self._principals.setdefault(uid["type"], []).append((uid["type"], uid["id"]))
+
+
+def _cedar() -> Any:
+    """The engine's bindings; making the classes of their syntax tree takes four times as long as all else of them."""
+    later("cedarpy.pst")
+    import cedarpy
+
+    return cedarpy
 
 
 def _uid(uid: Uid) -> dict[str, str]:

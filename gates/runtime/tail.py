@@ -1,4 +1,4 @@
-"""The end of a file that only grows: what is put there is on disk when `sync` returns.
+"""The end of a file that only grows: what is put there is on disk when `sync`, or `begin` and `wait`, have returned.
 
 One write does it (`O_DSYNC`), past the page cache where the file system can (`O_DIRECT`), so that a flush costs as few
 cycles as it can: pages that become dirty, are looked for, written and waited for cost as much again as the write.
@@ -10,11 +10,15 @@ import errno
 import os
 from mmap import mmap
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gates.runtime.background import KernelWriter, ThreadWriter
 
 BLOCK = 4096
 """Bytes that are written as a whole: what disks and file systems want for writes past the page cache."""
-ROOM_BYTES = 1 << 20
-"""Room that is written ahead at a time."""
+FIRST_ROOM_BYTES, ROOM_BYTES = 1 << 16, 1 << 20
+"""Room that is written ahead at a time: first little, since a start waits for it."""
 
 
 def open_log(path: Path) -> int:
@@ -29,14 +33,15 @@ def open_log(path: Path) -> int:
 
 
 class Tail:
-    """Where a file ends now; `put`, then `sync`, which may run in another thread: never a `put` before it is done."""
+    """Where a file ends now; `put`, then `sync`, or `begin` and `wait` with other work between them, but no `put`."""
 
     def __init__(self, descriptor: int, end: int, last_block: bytes) -> None:
         """`end`: bytes of the file; `last_block`: those from the last multiple of `BLOCK` to the end."""
-        self._descriptor, self._end, self._room = descriptor, end, end
+        self._descriptor, self._end, self._room, self._ahead = descriptor, end, end, FIRST_ROOM_BYTES
         self._buffer = mmap(-1, 4 * BLOCK)
         self._buffer[: len(last_block)] = last_block
         self._filled = len(last_block)
+        self._writer: KernelWriter | ThreadWriter | None = None
 
     def put(self, data: bytes) -> None:
         """Take what the next `sync` appends."""
@@ -50,15 +55,44 @@ class Tail:
 
     def sync(self) -> None:
         """What was put is on disk when this returns. Raises `OSError`: perhaps not, and nothing may be put any more."""
-        begin, whole = self._end - self._end % BLOCK, _blocks(self._filled)
+        begin, size = self._place()
+        write(self._descriptor, self._buffer, begin, size)
+        self._go_on(size)
+
+    def begin(self) -> None:
+        """Give what was put to the disk; `wait` says when it is there. Raises `OSError`; see `sync`."""
+        if self._writer is None:
+            from gates.runtime.background import writer
+
+            self._writer = writer()
+        begin, size = self._place()
+        self._writer.begin(self._descriptor, self._buffer, begin, size)
+
+    def wait(self) -> None:
+        """What was begun is on disk when this returns. Raises `OSError`; see `sync`."""
+        if self._writer is not None:
+            self._writer.wait()
+            self._go_on(_blocks(self._filled))
+
+    def close(self) -> None:
+        """Let go of what `begin` needs."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def _place(self) -> tuple[int, int]:
+        """Where what was put goes and how many bytes are written there, with room behind them."""
+        begin, size = self._end - self._end % BLOCK, _blocks(self._filled)
         self._end = begin + self._filled
         if self._end > self._room:
-            self._room = begin + whole + ROOM_BYTES
+            self._room, self._ahead = begin + size + self._ahead, ROOM_BYTES
             write(self._descriptor, mmap(-1, self._room - begin), begin)
-        write(self._descriptor, self._buffer, begin, whole)
+        return begin, size
+
+    def _go_on(self, written: int) -> None:
+        """The block that the end is in is the first of the next write."""
         self._filled %= BLOCK
-        if whole > BLOCK:
-            self._buffer[:BLOCK] = self._buffer[whole - BLOCK : whole]
+        if written > BLOCK:
+            self._buffer[:BLOCK] = self._buffer[written - BLOCK : written]
 
 
 def write(descriptor: int, buffer: mmap, at: int, size: int | None = None) -> None:

@@ -194,7 +194,7 @@ def test_an_end_in_good_order_waits_for_what_is_on_its_way(state: Path, start: S
         runtime.perform("scheduler", TRACE)
     runtime.close()
     assert told(state) == ["host"]
-    assert (state / "audit.log").stat().st_size < tail.ROOM_BYTES
+    assert (state / "audit.log").stat().st_size < tail.FIRST_ROOM_BYTES
 
 
 def test_an_end_tells_of_a_flush_that_failed(start: Start, broken_disk: threading.Event) -> None:

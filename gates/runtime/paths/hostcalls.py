@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from gates.runtime import levers
 from gates.runtime.policy import Uid
 
@@ -28,7 +30,7 @@ class HotPath:
         for name, _ in operation["mix"]:
             self._guard.require(by, "call", ("Call", name))
         found: dict[str, Any] = self._bridge.operate(operation)
-        self._guard.record({"event": "called", "by": by[1], "seed": operation["seed"], **found})
+        self._guard.record({"event": "called", "by": by[1], "seed": operation["seed"], **found}, orjson.dumps)
         return found
 
     def close(self) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from gates.runtime import levers
 from gates.runtime.policy import Uid
 
@@ -34,7 +36,7 @@ class HotPath:
         found: dict[str, Any] = self._service.operate(operation)
         if self._guard.audit is not None:
             decisions = list(map(_told, items, found["answers"]))
-            self._guard.record({"event": "decided", "by": by[1], "items": decisions})
+            self._guard.record({"event": "decided", "by": by[1], "items": decisions}, orjson.dumps)
         return found
 
     def close(self) -> None:

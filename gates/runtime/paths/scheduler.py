@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from gates.runtime import levers
 from gates.runtime.policy import Uid
 
@@ -30,7 +32,7 @@ class HotPath:
         found: dict[str, Any] = self._scheduler.operate(operation)
         ticks, missed = len(found["ran"]), len(found["missed"])
         event = {"event": "scheduled", "by": by[1], "ticks": ticks, "missed": missed}
-        self._guard.record(event | {"pending": found["pending"]})
+        self._guard.record(event | {"pending": found["pending"]}, orjson.dumps)
         return found
 
     def close(self) -> None:
