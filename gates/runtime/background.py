@@ -21,6 +21,7 @@ _SYSCALLS = {
 }
 """Numbers by machine: the C library has no functions for these calls."""
 _PWRITE = 1
+_ONE = ctypes.c_long(1)
 
 
 class _Request(ctypes.Structure):
@@ -54,7 +55,7 @@ class _Completion(ctypes.Structure):
 
 
 class KernelWriter:
-    """Asynchronous I/O of Linux (io_submit(2)); a write past the page cache returns as soon as the disk has it to do."""
+    """Asynchronous I/O of Linux (io_submit(2)); a write past the page cache returns as soon as the disk has it."""
 
     def __init__(self) -> None:
         """Raises `OSError`: not on this system."""
@@ -76,28 +77,29 @@ class KernelWriter:
         request = self._request
         request.descriptor, request.at, request.size = descriptor, at, size
         request.buffer = ctypes.addressof(self._held)
-        self._call("io_submit", self._context, ctypes.c_long(1), self._requests)
+        self._call("io_submit", self._context, _ONE, self._requests)
 
     def wait(self) -> None:
         """What was begun is on disk when this returns. Raises `OSError`: perhaps not."""
         while True:
             try:
-                self._call(
-                    "io_getevents", self._context, ctypes.c_long(1), ctypes.c_long(1), ctypes.byref(self._completion), None
-                )
+                self._call("io_getevents", self._context, _ONE, _ONE, ctypes.byref(self._completion), None)
                 break
             except InterruptedError:
                 continue
         self._held = None
+        self._require_whole()
+
+    def close(self) -> None:
+        """Wait for what is on its way and let go."""
+        self._call("io_destroy", self._context)
+
+    def _require_whole(self) -> None:
         written = self._completion.result
         if written < 0:
             raise OSError(-written, os.strerror(-written))
         if written != self._request.size:
             raise OSError(errno.EIO, f"only {written} of {self._request.size} bytes were written")
-
-    def close(self) -> None:
-        """Wait for what is on its way and let go."""
-        self._call("io_destroy", self._context)
 
     def _call(self, name: str, *arguments: Any) -> None:
         if self._syscall(ctypes.c_long(self._numbers[name]), *arguments) < 0:

@@ -1,5 +1,6 @@
 """The runtime: starts lazily, performs operations on its hot paths, releases results when they are on record."""
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -126,4 +127,5 @@ class Runtime:
                 raise ConfigError(f"no such hot path: {name}")
             module = import_module(f"gates.runtime.paths.{name}")
             self._paths[name] = module.HotPath(self, self._workdir, self._config.paths.get(name, {}))
+            gc.freeze()  # what was loaded stays: a collection that looked for garbage in it would make some turn wait
         return self._paths[name]

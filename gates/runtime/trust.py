@@ -93,8 +93,8 @@ class Guard:
     def record(self, event: Mapping[str, Any], encode: Callable[[Any], bytes] = _json) -> None:
         """Write into the audit log; it is on disk when the turn ends.
 
-        It is encoded at once: what it was made of is in the processor's caches now, and can be freed. `encode`: a faster
-        encoder of JSON, of whoever has much to tell; to import one takes longer than a start may take for all.
+        It is encoded at once: what it was made of is in the processor's caches now, and can be freed. `encode`: a
+        faster encoder, of whoever has much to tell; to import one takes a tenth of what a start may take.
         """
         if self.audit is not None:
             self._events.append(encode(event))

@@ -6,13 +6,15 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gates.runtime import publisher, tail
+from gates.runtime import background, publisher, tail
 from gates.runtime.core import Turn
 from gates.runtime.errors import AuditError, DeniedError
 from tests.support.runtimes import POLICIES, RAN, ROOT, SUSPENDED, TRACE, Start, killed, recorded
@@ -30,17 +32,55 @@ def told(state: Path) -> list[str]:
     return [record["by"] for record in recorded(state)]
 
 
-@pytest.fixture
-def broken_disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """While it is set, no flush reaches the disk."""
-    broken, write = threading.Event(), tail.write
+@dataclass
+class Disk:
+    """What a test does when a flush has begun, when the log is told how it went, and when that was well."""
 
-    def flush(*arguments: Any) -> None:
+    begun: Callable[[], object] = lambda: None
+    ending: Callable[[], object] = lambda: None
+    ended: Callable[[], object] = lambda: None
+
+
+@pytest.fixture(params=[background.KernelWriter, background.ThreadWriter], ids=["kernel", "thread"])
+def disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """Flushes by one writer and by the other, and those that are waited for."""
+    hooks, write, begin, wait = Disk(), tail.write, background.KernelWriter.begin, background.KernelWriter.wait
+
+    def written(descriptor: int, buffer: mmap, at: int, size: int | None = None) -> None:
+        if size is None:  # room that is written ahead
+            write(descriptor, buffer, at)
+            return
+        hooks.begun()
+        hooks.ending()
+        write(descriptor, buffer, at, size)
+        hooks.ended()
+
+    def begun(writer: background.KernelWriter, *arguments: Any) -> None:
+        begin(writer, *arguments)
+        hooks.begun()
+
+    def waited(writer: background.KernelWriter) -> None:
+        hooks.ending()
+        wait(writer)
+        hooks.ended()
+
+    monkeypatch.setattr(tail, "write", written)
+    monkeypatch.setattr(background.KernelWriter, "begin", begun)
+    monkeypatch.setattr(background.KernelWriter, "wait", waited)
+    monkeypatch.setattr(background, "writer", request.param)
+    return hooks
+
+
+@pytest.fixture
+def broken_disk(disk: Disk) -> threading.Event:
+    """While it is set, no flush reaches the disk."""
+    broken = threading.Event()
+
+    def refused() -> None:
         if broken.is_set():
             raise OSError(errno.EIO, "Input/output error")
-        write(*arguments)
 
-    monkeypatch.setattr(tail, "write", flush)
+    disk.ending = refused
     return broken
 
 
@@ -53,25 +93,22 @@ def test_turns_one_behind_the_other_give_what_each_gives_alone(start: Start, cou
     assert list(runtime.perform_each("scheduler", turns(count))) == expected
 
 
-def test_a_turn_is_released_only_when_its_record_has_reached_the_disk(
-    state: Path, start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    durable, write = [0], tail.write
+def test_a_turn_is_released_only_when_its_record_has_reached_the_disk(state: Path, start: Start, disk: Disk) -> None:
+    durable = [0]
 
-    def flush(*arguments: Any) -> None:
-        write(*arguments)
+    def count() -> None:
         durable[0] = len(recorded(state))
 
-    monkeypatch.setattr(tail, "write", flush)
+    disk.ended = count
     for number, _ in enumerate(start().perform_each("scheduler", turns(6)), start=1):
         assert durable[0] >= number
     assert durable[0] == 6
 
 
 def test_a_turn_is_computed_while_the_record_of_the_one_before_is_on_its_way(
-    start: Start, monkeypatch: pytest.MonkeyPatch
+    start: Start, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runtime, computed, write = start(), threading.Event(), tail.write
+    runtime, flushing, computed = start(), threading.Event(), threading.Event()
     path = runtime._path("scheduler")
     perform, waited = path.perform, []
 
@@ -81,15 +118,12 @@ def test_a_turn_is_computed_while_the_record_of_the_one_before_is_on_its_way(
             computed.set()
         return found
 
-    def flush(*arguments: Any) -> None:
-        flushing.set()
+    def ending() -> None:
         if not waited:
             waited.append(computed.wait(timeout=30))
-        write(*arguments)
 
-    flushing = threading.Event()
+    disk.begun, disk.ending = flushing.set, ending
     monkeypatch.setattr(path, "perform", performed)
-    monkeypatch.setattr(tail, "write", flush)
     asked = _after(flushing, turns(2))
     assert list(runtime.perform_each("scheduler", asked)) != []
     assert waited == [True]
@@ -207,27 +241,37 @@ def test_an_end_tells_of_a_flush_that_failed(start: Start, broken_disk: threadin
     runtime.close()
 
 
+KILLED_IN = {
+    "thread": "background.writer = background.ThreadWriter; tail.write = killed_in(tail.write)",
+    "kernel, before the disk has it": "kernel.begin = killed_in(kernel.begin)",
+    "kernel, before its answer": "kernel.wait = killed_in(kernel.wait)",
+}
+
+
 @pytest.mark.parametrize("turn", [1, 2, 3])
+@pytest.mark.parametrize("place", KILLED_IN)
 def test_a_runtime_killed_between_computing_and_flush_has_released_nothing_that_is_not_on_disk(
-    state: Path, start: Start, turn: int
+    state: Path, start: Start, turn: int, place: str
 ) -> None:
     """It is killed in the flush of one of its turns: what it printed before is on disk, that turn was not printed."""
     script = f"""
         import os, signal, sys
         from pathlib import Path
         sys.path.insert(0, {str(ROOT)!r})
-        from gates.runtime import tail
+        from gates.runtime import background, tail
         from gates.runtime.core import Runtime
-        state, flushes, write = Path({str(state)!r}), [], tail.write
+        state, flushes, kernel = Path({str(state)!r}), [], background.KernelWriter
 
-        def flush(descriptor, buffer, at, size=None):
-            if size is not None:  # not room that is written ahead
-                flushes.append(descriptor)
-            if len(flushes) == {turn}:
-                os.kill(os.getpid(), signal.SIGKILL)
-            write(descriptor, buffer, at, size)
+        def killed_in(step):
+            def stepped(*arguments):
+                if len(arguments) != 3:  # not room that is written ahead
+                    flushes.append(step)
+                if len(flushes) == {turn}:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                step(*arguments)
+            return stepped
 
-        tail.write = flush
+        {KILLED_IN[place]}
         runtime = Runtime.start(state / "config.json", state)
         for number, found in enumerate(runtime.perform_each("scheduler", [("host", [{TRACE!r}])] * 5), start=1):
             print(number, flush=True)
