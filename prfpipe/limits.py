@@ -41,6 +41,21 @@ def stratum_result(rule: DecisionRule, scenario: str, result: ScenarioResult | N
     )
 
 
+def stands_despite_bias(stratum: StratumResult, result: ScenarioResult) -> bool:
+    """Whether the answer is the same with the bias of the A/A control added, the largest that its interval allows.
+
+    Two copies of one program that differ by half a percent say nothing against a bound that has two percent to spare.
+    """
+    control, low, high = result.control, result.speedup.low, result.speedup.high
+    if control.low is None or control.high is None or low is None or high is None:
+        return False
+    bias = max(stats.exact(control.high), 1 / stats.exact(control.low))
+    floor = 1 / (1 + stats.exact(stratum.margin_percent) / 100)
+    if stratum.state == "holds":
+        return stats.exact(low) / bias >= floor
+    return stratum.state == "violated" and stats.exact(high) * bias < floor
+
+
 def places_beside(limit: float, worst: float) -> int:
     """As few decimals as keep a worst case on its own side of the limit beside it."""
     return next((places for places in (1, 2) if (round(worst, places) > limit) == (worst > limit)), 3)

@@ -12,12 +12,13 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from prfpipe import measure, verdict
+from prfpipe import limits, measure, stats, verdict
 from prfpipe.digests import derive_seed, sha256_tree
 from prfpipe.errors import GateError, LeverError, NothingMeasuredError, ProfilerError, SubjectStartError
 from prfpipe.gates import one_off
 from prfpipe.gates.measurement import GateContext, Overhead, Paired
 from prfpipe.gates.overhead_tables import Costs, overhead_percent, tables
+from prfpipe.gates.rounds import even
 from prfpipe.lever import Lever, load_lever
 from prfpipe.lever.folder import check_requirements
 from prfpipe.models import (
@@ -31,7 +32,9 @@ from prfpipe.models import (
     Record,
     SampleSet,
     Scenario,
+    ScenarioResult,
     Schedule,
+    StratumResult,
     TreeRecord,
 )
 from prfpipe.plan import make_plan
@@ -42,14 +45,22 @@ from prfpipe.subject.variants import copy_tree, source_files
 
 SPLIT: dict[Effort, int] = {Effort.QUICK: 1, Effort.STANDARD: 3, Effort.RIGOROUS: 8}
 """Invocations of each instrument alone: they are described, never judged."""
-LEAST_ROUNDS = 4
+LEAST_ROUNDS, ROUNDS_OF_WHAT_IS_SHOWN = 12, 4
 """An operation of 100 ms would be timed once in an invocation, whose cold start takes ten times as long."""
+ALPHA = 0.05
+"""As of the other gates: at most so often, over all looks together, an answer is wrong."""
+SECONDS: dict[Effort, float] = {Effort.QUICK: 90.0, Effort.STANDARD: 300.0, Effort.RIGOROUS: 900.0}
+"""For each hot path in scope, unless it is decided before; one that is not judged has a tenth."""
 NO_PRIMARY = Scenario(name="none", primary=True)
 _HINT = "docs/gates.md, `PRF-03`."
 _OF_A_LEVER = {
     "nothing-measured", "not-proven", "not-profiled", "stratum-holds", "stratum-slower", "stratum-undecided",
 }  # fmt: skip
 """Reasons of a verdict that are about adopting a lever, or that the stratum's state says already."""
+_BIASED = "control-significant"
+_OF_EVEN_ROUNDS = ("speedup", "control", "resolvable_percent")
+"""What is told of rounds that were made equally fast; all else is of the samples as they are."""
+_NEEDED = stats.smallest_n(stats.exact(ALPHA))
 
 
 class OverheadParams(Record):
@@ -124,6 +135,18 @@ def _tree(context: GateContext, params: OverheadParams, lever: Lever) -> Path:
     return tree
 
 
+def _even(samples: SampleSet) -> SampleSet:
+    (schedule,) = samples.schedules
+    return samples.model_copy(update={"invocations": tuple(even(item, schedule.block) for item in samples.invocations)})
+
+
+def _counts(code: str, stratum: StratumResult, result: ScenarioResult) -> bool:
+    """Whether a reason leaves the answer open. A bias does only where the answer might be another without it."""
+    if code == _BIASED:
+        return not limits.stands_despite_bias(stratum, result)
+    return code not in _OF_A_LEVER
+
+
 def _samples(schedule: Schedule, invocations: Sequence[Invocation]) -> SampleSet:
     return SampleSet(schedules=(schedule,), invocations=tuple(invocations))
 
@@ -136,6 +159,7 @@ class Overheads(Paired):
         self.seed = secrets.randbits(48)
         self._files = source_files(tree)
         self._samples: dict[str, SampleSet] = {}
+        self._notes: list[str] = []
         self._costs = Costs({}, {}, {}, params.operations)
 
     def overheads(self) -> Mapping[str, Overhead]:
@@ -163,7 +187,9 @@ class Overheads(Paired):
         """How to read the figures."""
         return (
             "Each overhead is that of the median turn, off and on interleaved, with a second copy of off as control.",
+            "Its rounds are made equally fast first: what the machine did in a round is common to off and on.",
             "A turn's time includes the flush (fsync) of its audit records to this machine's disk.",
+            *self._notes,
         )
 
     def profile(self, subject: str, folder: Path) -> bytes | None:
@@ -204,11 +230,17 @@ class Overheads(Paired):
     def _overhead(self, scenario: Scenario, doubts: tuple[str, ...]) -> Overhead:
         """One hot path, measured until its stratum is decided or the effort's time is up."""
         plan = self._plan(scenario)
-        found = self._measured(scenario, lambda samples: verdict.is_enough(plan, samples, scenario.name))
+        found = self._measured(scenario, lambda samples: verdict.is_enough(plan, _even(samples), scenario.name))
         self._samples[scenario.name] = found
-        decided = verdict.decide(plan, found, (), (), self._same_tree)
-        against = tuple(reason.message for reason in decided.reasons if reason.code not in _OF_A_LEVER)
-        return Overhead(decided.strata[0], decided.scenarios[0], (*doubts, *against))
+        decided = verdict.decide(plan, _even(found), (), (), self._same_tree)
+        (stratum,), (result,) = decided.strata, verdict.scenario_results(plan, found)
+        judged = result.model_copy(update={name: getattr(decided.scenarios[0], name) for name in _OF_EVEN_ROUNDS})
+        against = tuple(reason.message for reason in decided.reasons if _counts(reason.code, stratum, judged))
+        biased = (
+            reason.message for reason in decided.reasons if reason.code == _BIASED and reason.message not in against
+        )
+        self._notes += [f"{message}. The answer is the same with that added." for message in biased]
+        return Overhead(stratum, judged, (*doubts, *against))
 
     def _alone(self, scenario: Scenario) -> dict[str, float]:
         """What each instrument costs by itself on one hot path, in percent."""
@@ -218,14 +250,15 @@ class Overheads(Paired):
             params = {**scenario.params, "instruments": [name]}
             chosen = scenario.model_copy(update={"params": params})
             found = self._measured(chosen, lambda samples: len(samples.invocations) >= wanted)
-            (result,) = verdict.scenario_results(plan, found)
+            (result,) = verdict.scenario_results(plan, _even(found))
             costs[name] = overhead_percent(result.speedup)
         return costs
 
     def _measured(self, scenario: Scenario, enough: Callable[[SampleSet], bool]) -> SampleSet:
         bench, progress = self.bench, self.context.progress
         found = measure.choose_schedule(bench, scenario, derive_seed(self.seed, "pilot", 0))
-        schedule = found.model_copy(update={"rounds": max(found.rounds, LEAST_ROUNDS)})
+        least = LEAST_ROUNDS if self._budget(scenario) else ROUNDS_OF_WHAT_IS_SHOWN
+        schedule = found.model_copy(update={"rounds": max(found.rounds, least)})
         done: list[Invocation] = []
         what = f"PRF-03: {scenario.name}, {' '.join(scenario.params.get('instruments', ())) or 'all instruments'}"
         for invocation in measure.measure(
@@ -248,18 +281,24 @@ class Overheads(Paired):
 
     def _plan(self, scenario: Scenario) -> Plan:
         """The loop's plan for one hot path: a stratum at its own budget; the primary one is not there."""
-        in_force, options = self.context.budgets.get(scenario.name), self.context.options
-        margin = in_force.budget if in_force and in_force.budget else self.spec.non_inferiority_percent
+        options, budget = self.context.options, self._budget(scenario)
+        seconds = SECONDS[options.effort] / (1 if budget else 10)
         lever = self.spec.model_copy(
             update={
                 "scenarios": (NO_PRIMARY, scenario.model_copy(update={"primary": False})),
                 "must_hold": (scenario.name,),
-                "non_inferiority_percent": margin,
+                "non_inferiority_percent": budget or self.spec.non_inferiority_percent,
             }
         )
         plan = self._frozen(lever)
         most = min(plan.rule.max_invocations, options.samples or plan.rule.max_invocations)
-        return plan.model_copy(update={"rule": plan.rule.model_copy(update={"max_invocations": most})})
+        changes = {"max_invocations": most, "alpha": ALPHA, "seconds": seconds, "min_invocations": _NEEDED}
+        return plan.model_copy(update={"rule": plan.rule.model_copy(update=changes)})
+
+    def _budget(self, scenario: Scenario) -> float | None:
+        """In percent; None where the path is shown and not judged."""
+        in_force = self.context.budgets.get(scenario.name)
+        return in_force.budget if in_force else None
 
     def _frozen(self, lever: LeverSpec) -> Plan:
         context = self.context

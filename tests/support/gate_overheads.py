@@ -9,8 +9,9 @@ NOTHING = Estimate(estimate=1.0, low=0.999, high=1.001)
 
 
 def overhead(
-    *, low: float | None, estimate: float, high: float | None, margin: float, doubts: tuple[str, ...] = ()
-) -> Overhead:
+    *, low: float | None, estimate: float, high: float | None, margin: float, doubts: tuple[str, ...] = (),
+    control: Estimate = NOTHING,
+) -> Overhead:  # fmt: skip
     """A path whose speed-up (off / on) is this, judged at a margin in percent by the loop's rule."""
     rule = plan().rule.model_copy(update={"non_inferiority_percent": margin})
     result = ScenarioResult(
@@ -21,7 +22,7 @@ def overhead(
         looks=3,
         speedup=Estimate(estimate=estimate, low=low, high=high),
         gains={},
-        control=NOTHING,
+        control=control,
         resolvable_percent=1.0,
         arms={},
     )

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from prfpipe.errors import GateError, NothingMeasuredError
 from prfpipe.gates import decide
 from prfpipe.gates.boundaries import ERROR, SIZES, Look, looks, looks_up_to
+from prfpipe.limits import stands_despite_bias
+from prfpipe.models import Estimate
 from tests.support.gate_overheads import overhead
 from tests.support.gates import budget, check, milliseconds
 
@@ -211,3 +213,26 @@ def test_an_overhead_is_judged_by_its_whole_interval(
     assert answer.state == state
     assert answer.value == pytest.approx(5.263, abs=0.001)
     assert all(doubt in answer.message for doubt in doubts)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "bias", "stands"),
+    [
+        (0.975, 0.99, 0.01, True),
+        (0.955, 0.99, 0.01, False),
+        (0.80, 0.90, 0.01, True),
+        (0.80, 0.95, 0.01, False),
+        (0.90, 0.99, 0.01, False),
+        (None, None, 0.01, False),
+        (0.975, 0.99, 0.05, False),
+    ],
+)
+@pytest.mark.parametrize("direction", [1, -1])
+def test_a_bias_counts_where_the_answer_might_be_another_without_it(
+    low: float | None, high: float | None, bias: float, stands: bool, direction: int
+) -> None:
+    """What two copies of one program differ by is added against the answer, whichever of them was the slower."""
+    ends = sorted((1 + direction * bias, 1 + direction * bias / 2))
+    control = Estimate(estimate=1 + direction * 0.75 * bias, low=ends[0], high=ends[1])
+    found = overhead(low=low, estimate=0.95, high=high, margin=5.0, control=control)
+    assert stands_despite_bias(found.stratum, found.result) is stands
