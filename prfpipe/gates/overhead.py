@@ -51,6 +51,8 @@ ALPHA = 0.05
 """As of the other gates: at most so often, over all looks together, an answer is wrong."""
 SECONDS: dict[Effort, float] = {Effort.QUICK: 90.0, Effort.STANDARD: 300.0, Effort.RIGOROUS: 900.0}
 """For each hot path in scope, unless it is decided before; one that is not judged has a tenth."""
+INVOCATION_SECONDS = 6.0
+"""What one takes, roughly: only for the time that is told to be left."""
 NO_PRIMARY = Scenario(name="none", primary=True)
 _HINT = "docs/gates.md, `PRF-03`."
 _OF_A_LEVER = {
@@ -161,6 +163,7 @@ class Overheads(Paired):
         self._samples: dict[str, SampleSet] = {}
         self._notes: list[str] = []
         self._costs = Costs({}, {}, {}, params.operations)
+        self._ahead_s = self._all_s = sum(self._seconds(item) + self._seconds_alone() for item in self.spec.scenarios)
 
     def overheads(self) -> Mapping[str, Overhead]:
         """See `Paired.overheads`: conformance first, then each hot path until it is decided, then what costs what."""
@@ -230,7 +233,9 @@ class Overheads(Paired):
     def _overhead(self, scenario: Scenario, doubts: tuple[str, ...]) -> Overhead:
         """One hot path, measured until its stratum is decided or the effort's time is up."""
         plan = self._plan(scenario)
-        found = self._measured(scenario, lambda samples: verdict.is_enough(plan, _even(samples), scenario.name))
+        found = self._measured(
+            scenario, lambda samples: verdict.is_enough(plan, _even(samples), scenario.name), self._seconds(scenario)
+        )
         self._samples[scenario.name] = found
         decided = verdict.decide(plan, _even(found), (), (), self._same_tree)
         (stratum,), (result,) = decided.strata, verdict.scenario_results(plan, found)
@@ -249,12 +254,14 @@ class Overheads(Paired):
         for name in self.params.instruments:
             params = {**scenario.params, "instruments": [name]}
             chosen = scenario.model_copy(update={"params": params})
-            found = self._measured(chosen, lambda samples: len(samples.invocations) >= wanted)
+            seconds = self._seconds_alone() / len(self.params.instruments)
+            found = self._measured(chosen, lambda samples: len(samples.invocations) >= wanted, seconds)
             (result,) = verdict.scenario_results(plan, _even(found))
             costs[name] = overhead_percent(result.speedup)
         return costs
 
-    def _measured(self, scenario: Scenario, enough: Callable[[SampleSet], bool]) -> SampleSet:
+    def _measured(self, scenario: Scenario, enough: Callable[[SampleSet], bool], seconds: float) -> SampleSet:
+        """Invocations until there are enough; `seconds` is how long that may take, for the progress."""
         bench, progress = self.bench, self.context.progress
         found = measure.choose_schedule(bench, scenario, derive_seed(self.seed, "pilot", 0))
         least = LEAST_ROUNDS if self._budget(scenario) else ROUNDS_OF_WHAT_IS_SHOWN
@@ -265,7 +272,9 @@ class Overheads(Paired):
             bench, scenario, schedule, self.seed, lambda found: bool(found) and enough(_samples(schedule, found))
         ):
             done.append(invocation)
-            progress.say(f"{what}, {len(done)} invocations")
+            left = self._ahead_s - min(invocation.elapsed_ns / 1e9, seconds)
+            progress.say(f"{what}, {len(done)} invocations", done=1 - left / self._all_s, remaining=left)
+        self._ahead_s -= seconds
         return _samples(schedule, done)
 
     def _paid_once(self) -> dict[str, int]:
@@ -282,7 +291,6 @@ class Overheads(Paired):
     def _plan(self, scenario: Scenario) -> Plan:
         """The loop's plan for one hot path: a stratum at its own budget; the primary one is not there."""
         options, budget = self.context.options, self._budget(scenario)
-        seconds = SECONDS[options.effort] / (1 if budget else 10)
         lever = self.spec.model_copy(
             update={
                 "scenarios": (NO_PRIMARY, scenario.model_copy(update={"primary": False})),
@@ -292,8 +300,21 @@ class Overheads(Paired):
         )
         plan = self._frozen(lever)
         most = min(plan.rule.max_invocations, options.samples or plan.rule.max_invocations)
-        changes = {"max_invocations": most, "alpha": ALPHA, "seconds": seconds, "min_invocations": _NEEDED}
+        changes = {
+            "max_invocations": most,
+            "alpha": ALPHA,
+            "seconds": self._seconds(scenario),
+            "min_invocations": _NEEDED,
+        }
         return plan.model_copy(update={"rule": plan.rule.model_copy(update=changes)})
+
+    def _seconds(self, scenario: Scenario) -> float:
+        """How long a hot path may be measured."""
+        return SECONDS[self.context.options.effort] / (1 if self._budget(scenario) else 10)
+
+    def _seconds_alone(self) -> float:
+        """About how long its instruments take, one after the other."""
+        return SPLIT[self.context.options.effort] * len(self.params.instruments) * INVOCATION_SECONDS
 
     def _budget(self, scenario: Scenario) -> float | None:
         """In percent; None where the path is shown and not judged."""
