@@ -240,12 +240,10 @@ class Overheads(Paired):
         decided = verdict.decide(plan, _even(found), (), (), self._same_tree)
         (stratum,), (result,) = decided.strata, verdict.scenario_results(plan, found)
         judged = result.model_copy(update={name: getattr(decided.scenarios[0], name) for name in _OF_EVEN_ROUNDS})
-        against = tuple(reason.message for reason in decided.reasons if _counts(reason.code, stratum, judged))
-        biased = (
-            reason.message for reason in decided.reasons if reason.code == _BIASED and reason.message not in against
-        )
-        self._notes += [f"{message}. The answer is the same with that added." for message in biased]
-        return Overhead(stratum, judged, (*doubts, *against))
+        against = [reason for reason in decided.reasons if _counts(reason.code, stratum, judged)]
+        biased = [reason for reason in decided.reasons if reason.code == _BIASED and reason not in against]
+        self._notes += [f"{reason.message}. The answer is the same with that added." for reason in biased]
+        return Overhead(stratum, judged, (*doubts, *(reason.message for reason in against)))
 
     def _alone(self, scenario: Scenario) -> dict[str, float]:
         """What each instrument costs by itself on one hot path, in percent."""

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from prfpipe import stats
+from prfpipe.figures import P50
 from prfpipe.models import Invocation
-
-HALF = Fraction(1, 2)
 
 
 def even(invocation: Invocation, block: int) -> Invocation:
@@ -26,7 +25,7 @@ def even(invocation: Invocation, block: int) -> Invocation:
         sum(sum(found.samples_ns[at : at + block]) for found in arms)
         for at in range(0, max(len(found.samples_ns) for found in arms), block)
     ]
-    middle = stats.quantile(sorted(rounds), HALF)
+    middle = stats.quantile(sorted(rounds), P50)
     evened = {
         arm: found.model_copy(update={"samples_ns": _evened(found.samples_ns, rounds, middle, block)})
         for arm, found in invocation.arms.items()
