@@ -89,7 +89,16 @@ def test_an_edited_recording_is_refused(recordings: Path) -> None:
     assert len(lever.recordings.lines(DENO)) == 5002
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no archive", gzip.compress(b"line\n" * 99)[:-9]])
+# Named, and without the time of day: processes that share the tests must know each by the same name.
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(None, id="missing"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b"no archive", id="no archive"),
+        pytest.param(gzip.compress(b"line\n" * 99, mtime=0)[:-9], id="cut off"),
+    ],
+)
 def test_a_recording_that_cannot_be_read_is_refused(content: bytes | None, recordings: Path) -> None:
     path = recordings / f"{DENO}.jsonl.gz"
     path.unlink() if content is None else path.write_bytes(content)
