@@ -89,16 +89,23 @@ class AuditLog:
         except BlockingIOError as error:
             raise AuditError(f"{path}: another runtime writes this log") from error
         head, data = verified(path, key)
-        os.ftruncate(descriptor, head.bytes)
         tail = Tail(descriptor, head.bytes, data[head.bytes - head.bytes % BLOCK : head.bytes])
-        with head_of(path).open("r+b") as file:
-            log = cls(descriptor, tail, mmap(file.fileno(), HEAD_BYTES), key, head)
-        if rest := data[head.bytes :].rstrip(b"\0"):
-            log.dropped = len(rest)
-            digest = hashlib.sha256(rest).hexdigest()
-            log.record(json.dumps({"event": "recovered", "bytes": len(rest), "sha256": digest}).encode("ascii"))
-            log.flush()
+        try:
+            with head_of(path).open("r+b") as file:
+                log = cls(descriptor, tail, mmap(file.fileno(), HEAD_BYTES), key, head)
+            log._recover(data[head.bytes :].rstrip(b"\0"))
+            tail.cut()
+        except OSError as error:
+            raise _lost(error) from error
         return log
+
+    def _recover(self, rest: bytes) -> None:
+        """Tell of a record that a crash had cut short, before what is left of it is dropped."""
+        if rest:
+            self.dropped = len(rest)
+            event = {"event": "recovered", "bytes": len(rest), "sha256": hashlib.sha256(rest).hexdigest()}
+            self.record(json.dumps(event).encode("ascii"))
+            self.flush()
 
     def record(self, *events: bytes) -> None:
         """Add one record of all these events, each JSON; it is on disk after the next `flush`."""
@@ -142,6 +149,8 @@ class AuditLog:
             except OSError as error:
                 raise _lost(error) from error
             self._arrived(head)
+        elif self._descriptor < 0:
+            raise AuditError("the audit log is closed: nothing is released any more")
         elif self._broken:
             raise AuditError("the audit log could not be written before: nothing is released any more")
 

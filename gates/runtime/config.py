@@ -1,9 +1,9 @@
 """The runtime's configuration, and which instruments are on."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from gates.runtime.errors import ConfigError
 
@@ -30,11 +30,10 @@ class Instruments(NamedTuple):
 
 
 class Config(NamedTuple):
-    """`publisher`: the ed25519 public key, 32 bytes. `paths`: settings of hot paths, by name."""
+    """`publisher`: the ed25519 public key, 32 bytes."""
 
     publisher: bytes
     instruments: Instruments
-    paths: Mapping[str, Mapping[str, Any]]
 
 
 def load_config(path: Path) -> Config:
@@ -46,8 +45,8 @@ def load_config(path: Path) -> Config:
     try:
         data = json.loads(path.read_bytes())
         publisher = bytes.fromhex(data["publisher"])
-        found = Config(publisher, Instruments.of(data["instruments"]), data.get("paths", {}))
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        found = Config(publisher, Instruments.of(data["instruments"]))
+    except (ConfigError, OSError, ValueError, TypeError, KeyError) as error:
         raise ConfigError(f"{path}: {type(error).__name__}: {error}") from error
     if len(publisher) != 32:
         raise ConfigError(f"{path}: publisher is not a key of 32 bytes")

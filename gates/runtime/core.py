@@ -27,7 +27,7 @@ class Runtime:
     """
 
     def __init__(self, config: Config, state: Path, workdir: Path) -> None:
-        self._config, self._workdir = config, workdir
+        self._workdir = workdir
         self.guard = Guard(state, config)
         self._paths: dict[str, Any] = {}
         self._extensions: ExtensionHost | None = None
@@ -110,11 +110,13 @@ class Runtime:
         self.guard.renew()
 
     def close(self) -> None:
-        """End in good order; everything on record is on disk."""
-        for path in self._paths.values():
-            path.close()
-        self._paths.clear()
-        self.guard.close()
+        """End in good order; everything on record is on disk, also where a hot path does not end well."""
+        try:
+            for path in self._paths.values():
+                path.close()
+        finally:
+            self._paths.clear()
+            self.guard.close()
 
     def _turn(self, path: str, operations: Sequence[Any], by: str, *, wait: bool) -> list[Any]:
         with self.guard.turn(wait=wait):
@@ -126,6 +128,6 @@ class Runtime:
             if name not in PATHS:
                 raise ConfigError(f"no such hot path: {name}")
             module = import_module(f"gates.runtime.paths.{name}")
-            self._paths[name] = module.HotPath(self, self._workdir, self._config.paths.get(name, {}))
+            self._paths[name] = module.HotPath(self, self._workdir)
             gc.freeze()  # what was loaded stays: a collection that looked for garbage in it would make some turn wait
         return self._paths[name]

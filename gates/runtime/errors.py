@@ -4,6 +4,9 @@
 class RuntimeFault(Exception):  # noqa: N818 (the tree of all that can go wrong; its leaves are errors)
     """Something that the runtime does not go on with; the message is for a person."""
 
+    on_record = False
+    """Whether the audit log has it already, by a turn within the one that it ended."""
+
 
 class ConfigError(RuntimeFault):
     """The configuration is not there or not what it has to be."""

@@ -49,16 +49,18 @@ class Policy:
         if not self.allows(principal, action, resource):
             raise DeniedError(f"{_text(principal)} may not {action} {_text(resource)} (policy epoch {self.epoch})")
 
-    def replace(self, policies: str, entities: str, epoch: int) -> None:
-        """Put another policy in force: all decisions of the epoch before are void.
+    def successor(self, policies: str, entities: str, epoch: int) -> "Policy":
+        """The policy to be put in force after this one, with no decisions made.
 
         Raises:
+            ConfigError: it cannot be read.
             ForgedError: the epoch is not a newer one.
         """
         if epoch <= self.epoch:
             raise ForgedError(f"policy epoch {epoch} is not newer than {self.epoch}")
-        self._sources, self._parsed, self.epoch = (policies, entities), None, epoch
-        self._decisions.clear()
+        found = Policy(policies, entities, epoch)
+        found._parse()
+        return found
 
     def _decide(self, principal: Uid, action: str, resource: Uid) -> None:
         """Remember the decision, and those for the other principals of its type, if they are few."""
@@ -78,7 +80,6 @@ class Policy:
             self._parsed = cedarpy.PolicySet.from_str(policies), cedarpy.Entities.from_json_str(entities)
         except ValueError as error:
             raise ConfigError(f"the policy of epoch {self.epoch} cannot be read: {error}") from error
-        self._principals = {}
         for entity in json.loads(entities):
             uid = entity["uid"].get("__entity", entity["uid"])  # both ways to write it are Cedar's
             self._principals.setdefault(uid["type"], []).append((uid["type"], uid["id"]))

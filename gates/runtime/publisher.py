@@ -9,7 +9,6 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -36,7 +35,6 @@ def install(
     policies: str | None = None,
     extensions: Mapping[str, str] | None = None,
     instruments: Iterable[str] = INSTRUMENTS,
-    paths: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Path:
     """Make a state folder, with an empty audit log, for a runtime that has never run; returns its configuration.
 
@@ -53,8 +51,9 @@ def install(
     publish(state, policies or (HERE / POLICIES).read_text(encoding="utf-8"), epoch=1, key=key)
     config = state / "config.json"
     publisher = key.public_key().public_bytes_raw().hex()
-    content = {"publisher": publisher, "instruments": list(instruments), "paths": dict(paths or {})}
-    config.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    config.write_text(
+        json.dumps({"publisher": publisher, "instruments": list(instruments)}, indent=1), encoding="utf-8"
+    )
     return config
 
 

@@ -3,7 +3,8 @@
 One write does it (`O_DSYNC`), past the page cache where the file system can (`O_DIRECT`), so that a flush costs as few
 cycles as it can: pages that become dirty, are looked for, written and waited for cost as much again as the write.
 The block that the end is in is written again with each flush, with the same bytes before that end, as a page would be.
-Room is written ahead, zeros, since a write into room that is there does not wait for the file system's journal.
+Room is written ahead, zeros, since a write into room that is there does not wait for the file system's journal; it is
+written behind what is on disk already, so that no kill and no full disk can leave zeros where records were.
 """
 
 import errno
@@ -74,25 +75,30 @@ class Tail:
             self._writer.wait()
             self._go_on(_blocks(self._filled))
 
+    def cut(self) -> None:
+        """Drop what stands behind the end and its room. Raises `OSError`."""
+        os.ftruncate(self._descriptor, self._room)
+
     def close(self) -> None:
         """Let go of what `begin` needs."""
         if self._writer is not None:
             self._writer.close()
 
     def _place(self) -> tuple[int, int]:
-        """Where what was put goes and how many bytes are written there, with room behind them."""
-        begin, size = self._end - self._end % BLOCK, _blocks(self._filled)
+        """Where what was put goes and how many bytes are written there."""
+        begin = self._end - self._end % BLOCK
         self._end = begin + self._filled
-        if self._end > self._room:
-            self._room, self._ahead = begin + size + self._ahead, ROOM_BYTES
-            write(self._descriptor, mmap(-1, self._room - begin), begin)
-        return begin, size
+        return begin, _blocks(self._filled)
 
     def _go_on(self, written: int) -> None:
-        """The block that the end is in is the first of the next write."""
+        """The block that the end is in is the first of the next write; there is room for that."""
         self._filled %= BLOCK
         if written > BLOCK:
             self._buffer[:BLOCK] = self._buffer[written - BLOCK : written]
+        if self._end > self._room:
+            behind = _blocks(self._end)
+            write(self._descriptor, mmap(-1, self._ahead), behind)
+            self._room, self._ahead = behind + self._ahead, ROOM_BYTES
 
 
 def write(descriptor: int, buffer: mmap, at: int, size: int | None = None) -> None:

@@ -45,13 +45,17 @@ class Guard:
             TamperedError: the policy is not what was signed.
         """
         self.state = state
-        on = config.instruments
-        self.audit = AuditLog.open(state / AUDIT_LOG, _read(state / "trust" / AUDIT_KEY)) if on.audit else None
-        self.provenance = Provenance(config.publisher) if on.provenance else None
-        self.manifest = self._read_manifest()
-        self.policy = Policy(*self._policy_texts(), self._epoch) if on.policy else None
         self._turns = 0
         self._events: list[bytes] = []
+        on = config.instruments
+        self.audit = AuditLog.open(state / AUDIT_LOG, _read(state / "trust" / AUDIT_KEY)) if on.audit else None
+        try:
+            self.provenance = Provenance(config.publisher) if on.provenance else None
+            self.manifest = self._read_manifest()
+            self.policy = Policy(*self._policy_texts(), self._epoch) if on.policy else None
+        except BaseException:
+            self.close()  # whoever mends the state starts again in this process
+            raise
 
     @property
     def _epoch(self) -> int:
@@ -61,17 +65,17 @@ class Guard:
         """Take up a newer trust state that was put into place; every decision made before is void.
 
         Raises:
-            ForgedError, TamperedError: as when starting; the state before stays in force.
+            ConfigError, ForgedError, TamperedError: it cannot be taken up; the state before stays in force.
         """
         before, self.manifest = self.manifest, self._read_manifest()
         try:
             if self.policy is not None:
                 epoch = self._epoch if self.manifest else self.policy.epoch + 1
-                self.policy.replace(*self._policy_texts(), epoch)
+                self.policy = self.policy.successor(*self._policy_texts(), epoch)
         except RuntimeFault:
             self.manifest = before
             raise
-        self.record({"event": "policy", "epoch": self._epoch})
+        self.record({"event": "policy", "epoch": self.policy.epoch if self.policy else self._epoch})
         self.release()
 
     def admit(self, name: str, content: bytes) -> None:
@@ -79,11 +83,14 @@ class Guard:
         if self.manifest is not None:
             self.manifest.check(name, hashlib.sha256(content).digest())
 
-    def admit_code(self, folder: Path) -> None:
-        """Refuse a lever's folder whose code or data is not what was signed. Raises `TamperedError`."""
-        if self.manifest is not None:
-            for path in code_of(folder):
-                self.admit(code_name(folder, path), path.read_bytes())
+    def admit_code(self, folder: Path) -> dict[Path, bytes] | None:
+        """A lever's code and data, all of it as it was signed; None where nobody looks. Raises `TamperedError`."""
+        if self.manifest is None:
+            return None
+        found = {path: path.read_bytes() for path in code_of(folder)}
+        for path, content in found.items():
+            self.admit(code_name(folder, path), content)
+        return found
 
     def require(self, principal: Uid, action: str, resource: Uid) -> None:
         """Refuse what the policy does not allow. Raises `DeniedError`."""
@@ -109,7 +116,9 @@ class Guard:
         try:
             yield
         except RuntimeFault as fault:
-            self.record({"event": "refused", "fault": type(fault).__name__, "message": str(fault)})
+            if not fault.on_record:
+                self.record({"event": "refused", "fault": type(fault).__name__, "message": str(fault)})
+                fault.on_record = True
             raise
         finally:
             self._turns -= 1

@@ -17,7 +17,7 @@ import pytest
 
 from gates.runtime import tail
 from gates.runtime.audit import HEAD_BYTES, AuditLog, head_of
-from gates.runtime.errors import AuditError, DeniedError
+from gates.runtime.errors import AuditError, DeniedError, RuntimeFault, TamperedError
 from tests.support.runtimes import EVENT, RAN, ROOT, TRACE, Start, killed, recorded
 
 
@@ -180,20 +180,140 @@ def test_room_that_was_written_ahead_is_no_record(state: Path, start: Start) -> 
     assert len(recorded(state)) == 1
 
 
-def test_a_killed_runtime_leaves_what_it_released_and_nothing_else(state: Path, start: Start) -> None:
-    script = f"""
-        import os, signal, sys
+def _in_a_process(state: Path, script: str) -> "subprocess.CompletedProcess[str]":
+    """Run a script that has `state`, `Runtime`, `tail`, `TRACE` and `die()`, which kills it as the kernel would."""
+    head = f"""
+        import os, resource, signal, sys
         from pathlib import Path
         sys.path.insert(0, {str(ROOT)!r})
+        from gates.runtime import tail
         from gates.runtime.core import Runtime
-        state = Path({str(state)!r})
-        runtime = Runtime.start(state / "config.json", state)
-        print(runtime.perform("scheduler", {TRACE!r}, "redact_1"), flush=True)
-        with runtime.guard.turn():
-            runtime.perform("scheduler", {TRACE!r}, "tally_1")
+        from gates.runtime.errors import AuditError
+        state, TRACE, write, writes = Path({str(state)!r}), {TRACE!r}, tail.write, []
+        def die():
             os.kill(os.getpid(), signal.SIGKILL)
+        def start():
+            return Runtime.start(state / "config.json", state)
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False)
+    text = textwrap.dedent(head) + textwrap.dedent(script)
+    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("write", [1, 2, 3, 7, 8, 9])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_kill_around_any_write_leaves_every_record_that_was_released(
+    state: Path, start: Start, write: int, when: str
+) -> None:
+    """The 2nd and the 8th write are of room: it is made by the first flush of a start, and when it is full."""
+    before = start()
+    before.perform("scheduler", TRACE, "redact_1")
+    before.close()
+    script = f"""
+        def killed(*arguments):
+            writes.append(arguments)
+            if len(writes) == {write} and {when == "before"}:
+                die()
+            write(*arguments)
+            if len(writes) == {write}:
+                die()
+        tail.write, tail.FIRST_ROOM_BYTES = killed, tail.BLOCK
+        runtime = start()
+        while True:
+            runtime.perform_all("scheduler", [TRACE] * 20, "tally_1")
+            print("released", flush=True)
+    """
+    done = _in_a_process(state, script)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    released = done.stdout.split().count("released")
+    start()
+    told = [record["by"] for record in recorded(state)]
+    assert told[0] == "redact_1"
+    assert told[1:].count("tally_1") in (20 * released, 20 * (released + 1))
+
+
+def test_a_disk_without_room_for_more_refuses_the_turn_and_loses_no_record(state: Path, start: Start) -> None:
+    before = start()
+    before.perform("scheduler", TRACE, "redact_1")
+    before.close()
+    script = """
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (tail.BLOCK, tail.BLOCK))
+        try:
+            start().perform("scheduler", TRACE, "tally_1")
+        except AuditError as error:
+            print(error)
+    """
+    assert _in_a_process(state, script).stdout.strip() == "the audit log cannot be written: File too large"
+    start()
+    assert recorded(state)[0]["by"] == "redact_1"
+
+
+def test_what_a_crash_left_is_told_also_if_the_start_that_found_it_is_killed(
+    state: Path, log: Path, start: Start
+) -> None:
+    with log.open("ab") as file:
+        file.write(b"torn")
+    assert _in_a_process(state, "tail.write = lambda *arguments: die()\nstart()").returncode == -signal.SIGKILL
+    runtime = start()
+    assert runtime.guard.audit is not None
+    assert runtime.guard.audit.dropped == 4
+    assert recorded(state)[-1]["event"] == "recovered"
+
+
+@pytest.mark.parametrize("spoiled", ["trust/manifest", "trust/policies.cedar"])
+def test_a_start_that_was_refused_lets_go_of_the_log(state: Path, start: Start, spoiled: str) -> None:
+    content = (state / spoiled).read_bytes()
+    (state / spoiled).write_bytes(b"")
+    for _ in range(2):
+        with pytest.raises(RuntimeFault) as refused:
+            start()
+        assert not isinstance(refused.value, AuditError)
+    (state / spoiled).write_bytes(content)
+    start()
+
+
+def test_a_hot_path_that_does_not_end_well_keeps_no_record_from_the_disk(
+    state: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing() -> None:
+        raise OSError("the guest does not end")
+
+    runtime = start()
+    runtime.perform("scheduler", TRACE)
+    monkeypatch.setattr(runtime._path("scheduler"), "close", failing)
+    with pytest.raises(OSError, match="does not end"):
+        runtime.close()
+    start()
+    assert len(recorded(state)) == 1
+
+
+def test_nothing_is_released_after_the_end(start: Start) -> None:
+    runtime = start()
+    runtime.close()
+    with pytest.raises(AuditError, match="the audit log is closed"):
+        runtime.perform("scheduler", TRACE)
+
+
+def test_a_log_that_may_not_be_written_is_told_as_such(
+    state: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*arguments: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "ftruncate", refused)
+    with pytest.raises(AuditError, match="cannot be written: Operation not permitted"):
+        start()
+
+
+def test_a_killed_runtime_leaves_what_it_released_and_nothing_else(state: Path, start: Start) -> None:
+    script = """
+        runtime = start()
+        print(runtime.perform("scheduler", TRACE, "redact_1"), flush=True)
+        with runtime.guard.turn():
+            runtime.perform("scheduler", TRACE, "tally_1")
+            die()
+    """
+    done = _in_a_process(state, script)
     assert done.returncode == -signal.SIGKILL
     assert done.stdout.strip() == str(RAN)
     start()
@@ -273,6 +393,13 @@ def test_a_second_runtime_on_the_same_log_is_refused(start: Start) -> None:
     start()
     with pytest.raises(AuditError, match="another runtime"):
         start()
+
+
+def test_a_refusal_in_a_turn_within_a_turn_is_on_record_once(state: Path, start: Start) -> None:
+    (state / "extensions" / "redact_1.py").write_text("# other", encoding="utf-8")
+    with pytest.raises(TamperedError):
+        start().perform("extensions", {"add": ["redact_1"]})
+    assert [record["event"] for record in recorded(state)] == ["refused"]
 
 
 def test_decisions_and_refusals_of_every_path_are_on_record(state: Path, start: Start) -> None:

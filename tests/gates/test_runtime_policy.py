@@ -77,6 +77,31 @@ def test_an_update_that_was_tampered_with_leaves_the_old_policy_in_force(state: 
     assert runtime.perform("scheduler", TRACE, "redact_1") == RAN
 
 
+def test_an_update_that_cannot_be_read_leaves_the_old_policy_in_force(state: Path, start: Start) -> None:
+    runtime = start()
+    publisher.publish(state, "permit(", epoch=2)
+    with pytest.raises(ConfigError, match="the policy of epoch 2 cannot be read"):
+        runtime.renew()
+    assert runtime.perform("scheduler", TRACE, "redact_1") == RAN
+    publisher.publish(state, POLICIES + SUSPENDED, epoch=2)
+    runtime.renew()
+    with pytest.raises(DeniedError, match="policy epoch 2"):
+        runtime.perform("scheduler", TRACE, "redact_1")
+
+
+def test_an_epoch_that_no_manifest_tells_is_counted(state: Path, start: Start) -> None:
+    runtime = start(instruments=("policy", "audit"))
+    runtime.renew()
+    assert recorded(state)[-1] == {"event": "policy", "epoch": 1}
+
+
+@pytest.mark.parametrize("item", [None, 7, "principal", ["principal"], {}])
+def test_an_item_that_means_nothing_is_answered_and_on_record(state: Path, start: Start, item: object) -> None:
+    pytest.importorskip("orjson")
+    (answer,) = start().perform("policies", {"items": [item]}, "redact_1")["answers"]
+    assert recorded(state)[-1]["items"] == json.loads(json.dumps([[item, answer]]))
+
+
 def test_a_decision_is_asked_for_once_an_epoch(state: Path, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     decide = cedarpy.is_authorized_batch

@@ -1,7 +1,14 @@
 """What the runtime uses is what a publisher signed: each way in which it is not is refused."""
 
 import hashlib
+import marshal
+import os
 import shutil
+import struct
+import sys
+from collections.abc import Callable
+from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
 
 import pytest
@@ -9,7 +16,18 @@ import pytest
 from gates.runtime import levers, publisher
 from gates.runtime.errors import ForgedError, TamperedError
 from gates.runtime.manifest import Manifest, sealed
-from tests.support.runtimes import CHECK, COMPARE, ECHO, POLICIES, Start, recorded, sign, write_stream
+from tests.support.runtimes import (
+    CHECK,
+    COMPARE,
+    ECHO,
+    POLICIES,
+    RAN,
+    TRACE,
+    Start,
+    recorded,
+    sign,
+    write_stream,
+)
 
 
 def test_an_extension_that_was_changed_after_it_was_signed_is_refused(state: Path, start: Start) -> None:
@@ -90,6 +108,45 @@ def test_code_of_a_hot_path_that_was_changed_is_not_run(tmp_path: Path, start: S
         guard.admit_code(folder)
 
 
+def _package(folder: Path) -> None:
+    (folder / "candidate").mkdir()
+    (folder / "candidate" / "__init__.py").write_text(FOREIGN, encoding="utf-8")
+
+
+def _package_of_an_import(folder: Path) -> None:
+    (folder / "bisect").mkdir()
+    (folder / "bisect" / "__init__.py").write_text(FOREIGN, encoding="utf-8")
+
+
+def _extension_module(folder: Path) -> None:
+    (folder / f"candidate{EXTENSION_SUFFIXES[0]}").write_bytes(b"no library")
+
+
+def _bytecode(folder: Path) -> None:
+    """As the interpreter would have left it for the signed source."""
+    source, code = folder / "candidate.py", marshal.dumps(compile(FOREIGN, "candidate.py", "exec"))
+    found = source.stat()
+    place = Path(cache_from_source(str(source)))
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(MAGIC_NUMBER + struct.pack("<III", 0, int(found.st_mtime), found.st_size) + code)
+
+
+FOREIGN = "raise SystemError('foreign code')"
+
+
+@pytest.mark.parametrize("put", [_package, _package_of_an_import, _extension_module, _bytecode])
+def test_what_stands_beside_signed_code_is_not_run_in_its_place(
+    tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch, put: Callable[[Path], None]
+) -> None:
+    folder = tmp_path / "levers" / "lev_05_scheduler"
+    shutil.copytree(levers.LEVERS / folder.name, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    put(folder)
+    monkeypatch.setattr(levers, "LEVERS", folder.parent)
+    monkeypatch.setattr(levers, "_held", {})
+    monkeypatch.delitem(sys.modules, "bisect")
+    assert start().perform("scheduler", TRACE) == RAN
+
+
 def test_a_signed_project_is_checked(project: Path, start: Start) -> None:
     assert start().perform("compat", CHECK, "redact_1")["files"] == 2
 
@@ -108,6 +165,39 @@ def test_a_project_that_is_not_what_was_signed_is_refused(project: Path, start: 
         (project / "a.js").rename(project / "z.js")
     with pytest.raises(TamperedError):
         runtime.perform("compat", CHECK, "redact_1")
+
+
+LARGE = b"// nothing to see\n" * 65_000
+
+
+def test_a_module_too_large_to_be_analysed_is_compared_all_the_same(project: Path, start: Start) -> None:
+    (project / "bundle.js").write_bytes(LARGE)
+    sign(project, 2)
+    runtime = start()
+    assert runtime.perform("compat", CHECK)["files"] == 3
+    (project / "bundle.js").write_bytes(LARGE + b"//")
+    with pytest.raises(TamperedError, match=r"bundle\.js is not what was signed"):
+        runtime.perform("compat", CHECK)
+
+
+def test_a_module_that_nobody_signed_does_not_make_up_for_one_that_is_gone(project: Path, start: Start) -> None:
+    (project / "a.js").unlink()
+    (project / "evil.js").write_bytes(LARGE)
+    with pytest.raises(TamperedError, match=r"evil\.js is not in the manifest"):
+        start().perform("compat", CHECK)
+
+
+def test_a_module_that_cannot_be_read_cannot_be_what_was_signed(project: Path, start: Start) -> None:
+    (project / "a.js").unlink()
+    os.mkfifo(project / "a.js")
+    with pytest.raises(TamperedError, match=r"a\.js cannot be read"):
+        start().perform("compat", CHECK)
+
+
+def test_signed_files_that_are_no_modules_are_none_of_the_checks_business(project: Path, start: Start) -> None:
+    (project / "package.json").write_text("{}", encoding="utf-8")
+    sign(project, 2)
+    assert start().perform("compat", CHECK)["files"] == 2
 
 
 def test_a_project_under_an_older_manifest_is_refused(project: Path, start: Start) -> None:

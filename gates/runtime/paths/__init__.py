@@ -1,4 +1,4 @@
-"""The hot paths, one module each, with a class `HotPath(runtime, workdir, params)`.
+"""The hot paths, one module each, with a class `HotPath(runtime, workdir)`.
 
 `perform(operation, by)` does one operation of the lever that the path was taken from, on behalf of a principal.
 """

@@ -6,7 +6,8 @@ without instruments the key is the same.
 """
 
 import hashlib
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ PROJECT: Uid = ("Project", "project")
 class HotPath:
     """Checks the project as it stands now."""
 
-    def __init__(self, runtime: "Runtime", workdir: Path, params: Mapping[str, Any]) -> None:
+    def __init__(self, runtime: "Runtime", workdir: Path) -> None:
         self._guard = runtime.guard
         self._project, self._signed = workdir / "project", workdir / "project.manifest"
         self._cache = workdir / "cache" / "facts.sqlite3"
@@ -36,23 +37,37 @@ class HotPath:
         """The report; see LEV-01's `workload.py` for the operation."""
         self._guard.require(by, "check", PROJECT)
         manifest, envelope = self._manifest()
-        settings, keys = operation["settings"], self._keys
+        settings, keys, compared = operation["settings"], self._keys, set()
         with self._lever.candidate.FactCache(self._cache, keys, settings) as cache:
 
             def facts_of(module: Any) -> Any:
                 keys.digest = hashlib.sha256(module.data).digest()
                 if manifest is not None:
-                    manifest.check(self._lever.project.display_name(module.path), keys.digest)
+                    name = self._lever.project.display_name(module.path)
+                    manifest.check(name, keys.digest)
+                    compared.add(name)
                 return cache.facts_of(module)
 
             report: dict[str, Any] = self._lever.compat.check(self._project, settings, facts_of)
-        if manifest is not None and report["files"] != len(manifest.files):
-            raise TamperedError(f"{manifest.name}: {report['files']} modules, but {len(manifest.files)} were signed")
+        if manifest is not None:
+            self._check_others(manifest, {row[0] for row in report["modules"]}, compared)
         self._record(by, envelope, report)
         return report
 
     def close(self) -> None:
         """Nothing is held between operations."""
+
+    def _check_others(self, manifest: Manifest, names: Set[str], compared: Set[str]) -> None:
+        """Modules that were not analysed, so not compared yet, are what was signed; none that was signed is missing."""
+        project = self._lever.project
+        for name in names - compared:
+            path = self._project / os.fsdecode(project.path_of(name))
+            if not path.is_file() or not os.access(path, os.R_OK):  # a pipe must not hold the check up
+                raise TamperedError(f"{manifest.name}: {name} cannot be read, so it cannot be compared")
+            manifest.check(name, hashlib.sha256(path.read_bytes()).digest())
+        missing = [name for name in manifest.files.keys() - names if project.dialect_of(os.fsencode(name))]
+        if missing:
+            raise TamperedError(f"{manifest.name}: {', '.join(sorted(missing)[:3])} was signed and is not there")
 
     def _manifest(self) -> tuple[Manifest | None, bytes]:
         provenance = self._guard.provenance

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class HotPath:
     """The runtime's extension host."""
 
-    def __init__(self, runtime: "Runtime", workdir: Path, params: Mapping[str, Any]) -> None:
+    def __init__(self, runtime: "Runtime", workdir: Path) -> None:
         self._guard, self._host = runtime.guard, runtime.extensions
 
     def perform(self, operation: Mapping[str, Any], by: Uid) -> dict[str, Any]:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 class HotPath:
     """One guest in its engine."""
 
-    def __init__(self, runtime: "Runtime", workdir: Path, params: Mapping[str, Any]) -> None:
+    def __init__(self, runtime: "Runtime", workdir: Path) -> None:
         self._guard = runtime.guard
         lever = levers.load("lev_03_zero_copy", "candidate", admit=self._guard.admit_code)
-        self._bridge = lever.candidate.Subject(params, workdir)
+        self._bridge = lever.candidate.Subject({}, workdir)
 
     def perform(self, operation: Mapping[str, Any], by: Uid) -> dict[str, Any]:
         """What the guest got back and what the host has seen; see LEV-03's `workload.py` for the operation."""

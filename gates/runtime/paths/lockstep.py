@@ -1,8 +1,9 @@
 """Lockstep comparison of several runtimes' outputs: LEV-02's harness with its judge by structure.
 
 The streams are `WORKDIR/streams/NAME`. What a runtime prints has no publisher: of such a stream provenance checks that
-it answers the corpus whose scripts were signed. With `recorded: true` the streams are files that a publisher has
-recorded and signed (`WORKDIR/streams.manifest`), and each is compared with its digest before a line of it is used.
+it answers the corpus whose scripts were signed. With `recorded: {"signed": true}` the streams are files that a
+publisher has recorded and signed (`WORKDIR/streams.manifest`), and each is compared with its digest before a line of
+it is used.
 """
 
 import hashlib
@@ -25,7 +26,7 @@ CORPUS = "levers/lev_02_lockstep/corpus"
 class HotPath:
     """Compares the streams that an operation names."""
 
-    def __init__(self, runtime: "Runtime", workdir: Path, params: Mapping[str, Any]) -> None:
+    def __init__(self, runtime: "Runtime", workdir: Path) -> None:
         self._guard = runtime.guard
         self._folder, self._signed = workdir / "streams", workdir / "streams.manifest"
         lever = levers.load("lev_02_lockstep", "candidate", "harness", "streams", admit=self._guard.admit_code)

@@ -4,7 +4,7 @@ Each decision and each change of its rules goes on record. Who may ask for decis
 decided by the runtime's own policy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,21 +17,23 @@ if TYPE_CHECKING:
     from gates.runtime.core import Runtime
 
 RULES: Uid = ("Rules", "service")
+POLICIES = 100
+"""How many the service begins with."""
 
 
 class HotPath:
     """One policy service."""
 
-    def __init__(self, runtime: "Runtime", workdir: Path, params: Mapping[str, Any]) -> None:
+    def __init__(self, runtime: "Runtime", workdir: Path) -> None:
         self._guard = runtime.guard
         lever = levers.load("lev_04_batch_policy", "candidate", admit=self._guard.admit_code)
-        self._service = lever.candidate.Subject({"policies": params.get("policies", 100)}, workdir)
+        self._service = lever.candidate.Subject({"policies": POLICIES}, workdir)
 
     def perform(self, operation: Mapping[str, Any], by: Uid) -> dict[str, Any]:
         """Answers in order and the state after them; see LEV-04's `workload.py` for the operation."""
         items = operation["items"]
         self._guard.require(by, "decide", RULES)
-        if any("principal" not in item for item in items):
+        if _changes(items):
             self._guard.require(by, "change", RULES)
         found: dict[str, Any] = self._service.operate(operation)
         if self._guard.audit is not None:
@@ -41,6 +43,14 @@ class HotPath:
 
     def close(self) -> None:
         """Nothing is held outside of the process."""
+
+
+def _changes(items: Sequence[Any]) -> bool:
+    """Whether there is anything but requests for decisions."""
+    try:
+        return any("principal" not in item for item in items)
+    except TypeError:  # one is a number or null, which the service answers with what is wrong
+        return True
 
 
 def _told(item: Any, answer: Mapping[str, Any]) -> Any:

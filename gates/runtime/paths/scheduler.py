@@ -3,7 +3,6 @@
 A segment is what the scheduler does between two points at which somebody else can see what ran.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +20,10 @@ LANES: Uid = ("Lanes", "scheduler")
 class HotPath:
     """One scheduler."""
 
-    def __init__(self, runtime: "Runtime", workdir: Path, params: Mapping[str, Any]) -> None:
+    def __init__(self, runtime: "Runtime", workdir: Path) -> None:
         self._guard = runtime.guard
         lever = levers.load("lev_05_scheduler", "candidate", admit=self._guard.admit_code)
-        self._scheduler = lever.candidate.Subject(params, workdir)
+        self._scheduler = lever.candidate.Subject({}, workdir)
 
     def perform(self, operation: list[list[int]], by: Uid) -> dict[str, Any]:
         """What ran in each tick; see LEV-05's `lanes.py` for the operation."""
