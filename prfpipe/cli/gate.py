@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from prfpipe.artifacts.tables import text_table
@@ -41,10 +42,10 @@ def command(arguments: argparse.Namespace) -> int:
             ended = run_gates(gates, DeploymentProfile(arguments.profile), options, settings, progress)
     finally:
         progress.finish()
-    if junit:
-        _write(junit, junit_xml(ended))
     _tell_github(ended, gates, settings)
     _print(arguments, ended, settings)
+    if junit:
+        _write(junit, junit_xml(ended))
     return exit_code(ended)
 
 
@@ -75,9 +76,10 @@ def _place(junit: str | None) -> Path | None:
         raise InputError(f"--junit {junit} is a folder", hint="Name a file.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path.parent):
+            return path
     except OSError as error:
         raise InputError(f"--junit {junit}: {error.strerror}", hint="Name a file that can be written.") from error
-    return path
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from prfpipe.errors import GateError, InputError
 from prfpipe.gates.ledger import check_extends
 from prfpipe.gates.spec import FILE_NAME, Gate, load_gate, read_spec
+from prfpipe.models import GateSpec
 
 
 @dataclass(frozen=True)
@@ -33,26 +34,34 @@ def check_gates(gates: Path, against: str | None = None) -> list[Checked]:
 
 
 def _check_all(gates: Path, against: str | None) -> Iterator[Checked]:
-    if against is not None:
-        _git(gates, "rev-parse", "--verify", "--quiet", f"{against}^{{commit}}", missing=f"no commit {against!r}")
+    before = {} if against is None else _specs_at(gates, against)
     for path in sorted(gates.glob(f"*/{FILE_NAME}")):
         try:
             gate = load_gate(path.parent)
-            if against is not None:
-                _check_against(gate, against)
+            if gate.spec.id in before:
+                check_extends(before[gate.spec.id], gate.spec, f"{path} against {against}")
             yield Checked(path.parent, gate)
         except InputError as error:
             yield Checked(path.parent, None, error.message)
 
 
-def _check_against(gate: Gate, commit: str) -> None:
-    listed = _git(gate.root, "ls-tree", "--name-only", commit, "--", FILE_NAME)
-    if not listed.strip():
-        return  # a new gate
+def _specs_at(gates: Path, commit: str) -> dict[str, GateSpec]:
+    """The gates that a commit has under the folder, by id: a folder that was renamed has the ledger that it had."""
+    _git(gates, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}", missing=f"no commit {commit!r}")
+    listed = _git(gates, "ls-tree", "-r", "-z", "--name-only", commit, "--", ".").decode().split("\0")
+    specs = (_spec_at(gates, commit, name) for name in listed if Path(name).name == FILE_NAME and name.count("/") == 1)
+    return {spec.id: spec for spec in specs}
+
+
+def _spec_at(gates: Path, commit: str, name: str) -> GateSpec:
     with TemporaryDirectory(prefix="prfpipe-gate-") as scratch:
-        before = Path(scratch, FILE_NAME)
-        before.write_bytes(_git(gate.root, "show", f"{commit}:./{FILE_NAME}"))
-        check_extends(read_spec(before)[0], gate.spec, f"{gate.root / FILE_NAME} against {commit}")
+        path = Path(scratch, FILE_NAME)
+        path.write_bytes(_git(gates, "show", f"{commit}:./{name}"))
+        try:
+            return read_spec(path)[0]
+        except GateError as error:
+            where = error.message.replace(str(path), f"{commit}:{gates.name}/{name}")
+            raise GateError(where, hint="--against needs a commit whose gates this version can read.") from error
 
 
 def _git(folder: Path, *words: str, missing: str = "git failed") -> bytes:

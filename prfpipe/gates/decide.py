@@ -25,6 +25,7 @@ from prfpipe.models import (
 FIRST = 100
 """The doctrine's number of samples: its figures are always shown."""
 _MS = 1_000_000
+_MORE = "it needs more invocations: a higher --effort, a larger --samples where that was given, or a quieter machine"
 _NEVER_PASSES = "A gate that measured nothing never passes: look at what its subject wrote, and run it again."
 
 
@@ -65,11 +66,6 @@ def p99(budget: BudgetInForce, samples: Sequence[int], looks: Sequence[Look], wa
         override=budget.override,
     )
     return check.model_copy(update={"message": _p99_message(check, budget, looks)})
-
-
-def is_decided(check: GateCheck) -> bool:
-    """Whether more samples would not change the answer."""
-    return check.state in {"pass", "warn", "fail"}
 
 
 def bounds(samples: Sequence[int], look: Look) -> tuple[int | None, int | None]:
@@ -229,16 +225,16 @@ def _overhead_state(budget: BudgetInForce, stratum: StratumResult, doubts: Seque
 
 def _overhead_message(state: CheckState, budget: BudgetInForce, stratum: StratumResult, doubts: Sequence[str]) -> str:
     if budget.budget is None:
-        return budget.out_of_scope
+        return "; ".join((budget.out_of_scope, *doubts))
     if doubts:
         return "; ".join(doubts)
     if stratum.worst_percent is None:
-        return "too few invocations for an interval: measure at a higher effort"
+        return f"too few invocations for an interval: {_MORE}"
     limit, worst = f"{budget.budget:g} %", fmt.show_worst(stratum.worst_percent, budget.budget)
     if state == "fail":
         return f"the overhead is above its budget of {limit}; it may be as much as {worst}"
     known = f"the overhead may be as much as {worst}, its budget is {limit}"
-    return f"{known}: measure at a higher effort" if state == "undecided" else known
+    return f"{known}; {_MORE}" if state == "undecided" else known
 
 
 # ---- the gate -------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from prfpipe.errors import BundleError, SubjectCrashError, SubjectHangError, Sub
 from prfpipe.measure import Bench
 from prfpipe.subject.variants import subject_environment
 
+_HINT = "See docs/gates.md, `PRF-03`."
+
 
 def costs(tree: Path, file: str, runs: int, bench: Bench) -> dict[str, int]:
     """The median cost of each name that `file` prints, in ns, by the order in which it prints them.
@@ -23,7 +25,9 @@ def costs(tree: Path, file: str, runs: int, bench: Bench) -> dict[str, int]:
     """
     bench.scratch.mkdir(parents=True, exist_ok=True)
     found = [_printed(tree, file, bench) for _ in range(runs)]
-    return {name: median_low([costs.get(name, 0) for costs in found]) for name in found[0]}
+    if any(run.keys() != found[0].keys() for run in found):
+        raise SubjectProtocolError(f"{file} printed other names from run to run", hint=_HINT)
+    return {name: median_low([run[name] for run in found]) for name in found[0]}
 
 
 def _printed(tree: Path, file: str, bench: Bench) -> dict[str, int]:
@@ -49,9 +53,7 @@ def _printed(tree: Path, file: str, bench: Bench) -> dict[str, int]:
 
 
 def _checked(data: bytes, file: str) -> dict[str, int]:
-    problem = SubjectProtocolError(
-        f"{file} printed no JSON object of names and ns", hint="See docs/gates.md, `PRF-03`."
-    )
+    problem = SubjectProtocolError(f"{file} printed no JSON object of names and ns", hint=_HINT)
     try:
         found = read_json(data, source=file)
     except (BundleError, json.JSONDecodeError) as error:

@@ -4,20 +4,21 @@ The comparison is a lever's (baseline: off, candidate: on), measured by `measure
 the rule for strata at each path's own budget. No path is the primary one.
 """
 
-import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from prfpipe import limits, measure, stats, verdict
 from prfpipe.digests import derive_seed, sha256_tree
-from prfpipe.errors import GateError, LeverError, NothingMeasuredError, ProfilerError, SubjectStartError
+from prfpipe.errors import GateError, LeverError, NothingMeasuredError, PrfpipeError, ProfilerError, SubjectStartError
 from prfpipe.gates import one_off
 from prfpipe.gates.measurement import GateContext, Overhead, Paired
 from prfpipe.gates.overhead_tables import Costs, overhead_percent, tables
+from prfpipe.gates.params import bad_param, read_params
 from prfpipe.gates.rounds import even
 from prfpipe.lever import Lever, load_lever
 from prfpipe.lever.folder import check_requirements
@@ -54,12 +55,11 @@ SECONDS: dict[Effort, float] = {Effort.QUICK: 90.0, Effort.STANDARD: 300.0, Effo
 INVOCATION_SECONDS = 6.0
 """What one takes, roughly: only for the time that is told to be left."""
 NO_PRIMARY = Scenario(name="none", primary=True)
-_HINT = "docs/gates.md, `PRF-03`."
 _OF_A_LEVER = {
     "nothing-measured", "not-proven", "not-profiled", "stratum-holds", "stratum-slower", "stratum-undecided",
 }  # fmt: skip
 """Reasons of a verdict that are about adopting a lever, or that the stratum's state says already."""
-_BIASED = "control-significant"
+_BIASED, _DIFFERING = "control-significant", "timed-outputs-differ"
 _OF_EVEN_ROUNDS = ("speedup", "control", "resolvable_percent")
 """What is told of rounds that were made equally fast; all else is of the samples as they are."""
 _NEEDED = stats.smallest_n(stats.exact(ALPHA))
@@ -92,7 +92,7 @@ def open_measurement(context: GateContext) -> "Overheads":
     subject = context.gate.spec.subject
     if not isinstance(subject, LeverSubject):
         raise GateError("PRF-03 compares two variants: its subject is a lever", hint="Give `subject: {lever: FILE}`.")
-    params = _params(context)
+    params = read_params(context.gate, OverheadParams)
     lever = load_lever((context.gate.root / subject.lever).parent)
     _refuse_missing(lever)
     _refuse_other_paths(context, lever)
@@ -116,15 +116,6 @@ def _refuse_other_paths(context: GateContext, lever: Lever) -> None:
         )
 
 
-def _params(context: GateContext) -> OverheadParams:
-    try:
-        return OverheadParams.model_validate_json(json.dumps(context.gate.spec.params))
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in ("params", *first["loc"]))
-        raise GateError(f"{context.gate.root / 'gate.yaml'}: {name}: {first['msg']}", hint=_HINT) from error
-
-
 def _tree(context: GateContext, params: OverheadParams, lever: Lever) -> Path:
     """A private copy of the lever and of what it measures, as the repository has them beside each other."""
     tree = context.scratch / "tree"
@@ -132,7 +123,7 @@ def _tree(context: GateContext, params: OverheadParams, lever: Lever) -> Path:
     for place, source in params.beside.items():
         folder = (context.gate.root / source).resolve()
         if not folder.is_dir():
-            raise GateError(f"{context.gate.root / 'gate.yaml'}: params.beside: {folder} is no folder", hint=_HINT)
+            raise bad_param(context.gate, "params.beside", f"{folder} is no folder")
         copy_tree(folder, tree / place)
     return tree
 
@@ -162,6 +153,7 @@ class Overheads(Paired):
         self._files = source_files(tree)
         self._samples: dict[str, SampleSet] = {}
         self._notes: list[str] = []
+        self._differing: list[str] = []
         self._costs = Costs({}, {}, {}, params.operations)
         self._ahead_s = self._all_s = sum(self._seconds(item) + self._seconds_alone() for item in self.spec.scenarios)
 
@@ -169,9 +161,10 @@ class Overheads(Paired):
         """See `Paired.overheads`: conformance first, then each hot path until it is decided, then what costs what."""
         doubts = self._conformance()
         found = {scenario.name: self._overhead(scenario, doubts) for scenario in self.spec.scenarios}
-        alone = {scenario.name: self._alone(scenario) for scenario in self.spec.scenarios}
-        self._costs = Costs(found, alone, self._paid_once(), self.params.operations)
-        return found
+        self._costs = Costs(found, {}, {}, self.params.operations)
+        self._describe_costs()
+        against = self._differing_results()
+        return {path: replace(item, doubts=(*item.doubts, *against)) for path, item in found.items()}
 
     def also(self) -> Mapping[str, Sequence[int]]:
         """Every sample of each hot path, by arm."""
@@ -191,7 +184,7 @@ class Overheads(Paired):
         return (
             "Each overhead is that of the median turn, off and on interleaved, with a second copy of off as control.",
             "Its rounds are made equally fast first: what the machine did in a round is common to off and on.",
-            "A turn's time includes the flush (fsync) of its audit records to this machine's disk.",
+            "A turn's time includes its wait until this machine's disk has its audit records.",
             *self._notes,
         )
 
@@ -233,17 +226,34 @@ class Overheads(Paired):
     def _overhead(self, scenario: Scenario, doubts: tuple[str, ...]) -> Overhead:
         """One hot path, measured until its stratum is decided or the effort's time is up."""
         plan = self._plan(scenario)
-        found = self._measured(
-            scenario, lambda samples: verdict.is_enough(plan, _even(samples), scenario.name), self._seconds(scenario)
-        )
-        self._samples[scenario.name] = found
+
+        def enough(samples: SampleSet) -> bool:
+            self._samples[scenario.name] = samples  # what was measured is kept, whatever happens next
+            return verdict.is_enough(plan, _even(samples), scenario.name)
+
+        found = self._measured(scenario, enough, self._seconds(scenario))
         decided = verdict.decide(plan, _even(found), (), (), self._same_tree)
         (stratum,), (result,) = decided.strata, verdict.scenario_results(plan, found)
         judged = result.model_copy(update={name: getattr(decided.scenarios[0], name) for name in _OF_EVEN_ROUNDS})
+        self._differing += [scenario.name] * any(reason.code == _DIFFERING for reason in decided.reasons)
         against = [reason for reason in decided.reasons if _counts(reason.code, stratum, judged)]
         biased = [reason for reason in decided.reasons if reason.code == _BIASED and reason not in against]
         self._notes += [f"{reason.message}. The answer is the same with that added." for reason in biased]
         return Overhead(stratum, judged, (*doubts, *(reason.message for reason in against)))
+
+    def _differing_results(self) -> tuple[str, ...]:
+        """What speaks against every path, also if it was seen on one that is out of scope."""
+        where = ", ".join(self._differing)
+        return (f"results with instruments are not those without, on {where}",) if where else ()
+
+    def _describe_costs(self) -> None:
+        """What costs what; an answer does not wait for it, so what fails here is told and loses nothing."""
+        try:
+            alone = {scenario.name: self._alone(scenario) for scenario in self.spec.scenarios}
+            self._costs = replace(self._costs, alone=alone)
+            self._costs = replace(self._costs, paid_once=self._paid_once())
+        except PrfpipeError as error:
+            self._notes.append(f"What each instrument costs was not measured to its end: {error.message}")
 
     def _alone(self, scenario: Scenario) -> dict[str, float]:
         """What each instrument costs by itself on one hot path, in percent."""

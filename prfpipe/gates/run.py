@@ -12,13 +12,13 @@ from typing import cast
 
 from prfpipe import host
 from prfpipe.digests import sha256_file
-from prfpipe.errors import PrfpipeError, SubjectStartError
+from prfpipe.errors import HostError, PrfpipeError, SubjectStartError
 from prfpipe.gates import decide, ledger
 from prfpipe.gates.findings import NO_FLAMES, Findings, findings_of
 from prfpipe.gates.flames import with_flamegraphs
 from prfpipe.gates.folder import write_interrupted, write_report
 from prfpipe.gates.judge import judge
-from prfpipe.gates.measurement import GateContext, GateOptions, Measurement, Sampled
+from prfpipe.gates.measurement import GateContext, GateOptions, Measurement
 from prfpipe.gates.spec import FILE_NAME, Gate, subject_file
 from prfpipe.lever.folder import is_installed
 from prfpipe.models import DeploymentProfile, GateCheck, GateId, GateReport
@@ -44,13 +44,17 @@ def run_gate(
         GateError: the gate has no budgets for this profile.
         NothingMeasuredError: there is nothing to decide on, or it is not what the budgets are about.
         SubjectError: a subject is missing or failed.
-        HostError: somebody else measures on this machine.
+        HostError: somebody else measures on this machine, or its disk is full.
     """
     budgets = ledger.in_force(gate.spec, profile, datetime.now(UTC).date())
     _refuse_missing_subject(gate, options)
     start, now = time.monotonic(), datetime.now(UTC)
     run_id, parent = new_run_id(gate.spec.id, now), settings.gate_reports.resolve()
-    with host.exclusive(settings.lock), TemporaryDirectory(prefix="prfpipe-gate-") as scratch:
+    with (
+        host.exclusive(settings.lock),
+        _telling_of_the_system(),
+        TemporaryDirectory(prefix="prfpipe-gate-") as scratch,
+    ):
         progress.say(f"{gate.spec.id}: probing this machine's noise")
         context = GateContext(
             gate=gate,
@@ -61,7 +65,7 @@ def run_gate(
             scratch=Path(scratch),
             budgets=budgets,
             host=host.fingerprint(),
-            # Noise makes a gate fail or stay open, never pass: it is recorded and shown, and refuses nothing.
+            # It is recorded and shown, and refuses nothing: noise makes times longer, which helps no p99.
             noise=host.probe_noise(limit_percent=settings.noise_limit_percent, accept=True),
         )
         checks, found = _measure(context, parent / gate.spec.id / run_id)
@@ -84,11 +88,36 @@ def _keeping(measured: Measurement, folder: Path) -> Iterator[None]:
     """What was measured before a failure is kept beside the reports; without digests it counts as no run."""
     try:
         yield
-    except (PrfpipeError, KeyboardInterrupt) as error:
-        if isinstance(measured, Sampled) and any(measured.samples().values()):
-            write_interrupted(findings_of(measured, NO_FLAMES), folder)
-            error.add_note(f"what was measured until then: {folder}")
+    except (PrfpipeError, OSError, KeyboardInterrupt) as error:
+        found = findings_of(measured, NO_FLAMES)
+        if any(found.samples.values()) or any(found.also.values()):
+            error.add_note(_kept(found, folder))
         raise
+
+
+def _kept(found: Findings, folder: Path) -> str:
+    try:
+        write_interrupted(found, folder)
+    except PrfpipeError as error:
+        return f"what was measured until then could not be kept: {error.message}"
+    return f"what was measured until then: {folder}"
+
+
+@contextmanager
+def _telling_of_the_system() -> Iterator[None]:
+    """A full disk is no budget that was missed: it has an exit code of its own, and other gates go on."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # whoever read what is printed has gone
+    except OSError as error:
+        told = HostError(
+            f"{error.filename or 'the system'}: {error.strerror or error}",
+            hint="Look for a full disk or missing rights; TMPDIR names the folder of scratch files.",
+        )
+        for note in getattr(error, "__notes__", ()):
+            told.add_note(note)
+        raise told from error
 
 
 def _open(context: GateContext) -> Measurement:

@@ -80,6 +80,7 @@ def gate(
     one_off: str = "",
     instruments: tuple[str, ...] = (),
     requires: tuple[str, ...] = (),
+    times: dict[str, int] | None = None,
     **keys: Any,
 ) -> Gate:
     """A gate on a lever of three hot paths: `same` costs nothing when it is on, `slow` and `outside` four times."""
@@ -98,7 +99,7 @@ def gate(
         "requires": requires,
         "scenarios": {
             "same": {"primary": True},
-            "slow": {"params": {"times": 4}},
+            "slow": {"params": {"times": (times or {}).get("slow", 4)}},
             "outside": {"params": {"times": 4}},
         },
     }  # fmt: skip
@@ -176,6 +177,28 @@ def test_other_results_with_instruments_on_are_never_a_pass(tmp_path: Path) -> N
     found = report_of(gate(tmp_path, operate="number += number % 5 == 4"), tmp_path, samples=6, effort=Effort.QUICK)
     assert states(found)["same"] == "undecided"
     assert "different outputs" in found.checks[0].message
+
+
+def test_other_results_on_a_path_that_is_out_of_scope_keep_every_answer_open(tmp_path: Path) -> None:
+    made = gate(tmp_path, operate="number += self.times == 4 and number % 5 == 4", times={"slow": 1})
+    found = report_of(made, tmp_path, samples=6, effort=Effort.QUICK)
+    assert states(found) == {"same": "undecided", "slow": "undecided", "outside": "out-of-scope"}
+    assert "results with instruments are not those without, on outside" in found.checks[0].message
+    assert "different outputs" in found.checks[2].message
+
+
+def test_what_cannot_be_described_costs_no_answer(tmp_path: Path) -> None:
+    made = gate(tmp_path, one_off="raise SystemExit(3)", instruments=("one",))
+    _, report = answer_of(made, tmp_path, samples=1, effort=Effort.QUICK)
+    assert isinstance(report, GateReport)
+    assert rows(report, "Cost by instrument")
+    assert any("was not measured to its end: one_off.py failed" in note for note in report.notes)
+
+
+def test_a_measuring_that_fails_keeps_the_samples_of_every_path_until_then(tmp_path: Path) -> None:
+    made = gate(tmp_path, operate="1 / (self.times < 4 or number < 0)")
+    failure = failure_of(made, tmp_path, samples=1, effort=Effort.QUICK)
+    assert any("what was measured until then" in note for note in failure.notes)
 
 
 def test_a_conformance_case_that_fails_is_never_a_pass(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Small real gates: folders with budgets and their ledger, and a measuring that asks a tiny program for its times."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -69,7 +70,10 @@ def write_gate(folder: Path, data: Mapping[str, Any]) -> Path:
 
 
 class Tiny(Sampled):
-    """The times that the gate's subject tells; `params.work`: its arguments by subject, `params.lose`: held back."""
+    """The times that the gate's subject tells.
+
+    `params.work`: its arguments by subject; `lose`: so many are held back; `full`: the disk is, after this.
+    """
 
     def __init__(self, context: GateContext) -> None:
         self.context = context
@@ -80,6 +84,8 @@ class Tiny(Sampled):
         for name, words in self.params["work"].items():
             if name in subjects or name not in self.context.budgets:
                 self.taken[name] += self._run(count, words)[self.params.get("lose", 0) :]
+        if self.params.get("full"):
+            raise OSError(errno.ENOSPC, "No space left on device", "/tmp/prfpipe-gate-x/work")
 
     def _run(self, count: int, words: Sequence[int]) -> list[int]:
         argv = [sys.executable, "-I", "-S", "subject.py", str(count), *map(str, words)]

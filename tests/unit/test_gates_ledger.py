@@ -413,6 +413,25 @@ def test_what_is_measured_cannot_change_by_rewriting_the_ledgers_past(tmp_path: 
     assert "changes.0 (2026-11-01) is not what it was" in found.problem
 
 
+def test_a_folder_that_was_renamed_has_the_ledger_that_it_had(tmp_path: Path) -> None:
+    write_gate(tmp_path / "churn", gate_yaml())
+    commit(tmp_path)
+    (tmp_path / "churn").rename(tmp_path / "other")
+    assert [item.problem for item in check_gates(tmp_path, "HEAD")] == [""]
+    write_gate(tmp_path / "other", gate_yaml({"work": 900.0}))
+    (found,) = check_gates(tmp_path, "HEAD")
+    assert "changes.0 (2026-11-01) is not what it was" in found.problem
+
+
+def test_a_commit_whose_gates_cannot_be_read_is_named(tmp_path: Path) -> None:
+    write_gate(tmp_path / "churn", gate_yaml())
+    (tmp_path / "churn" / "gate.yaml").write_text("id: [")
+    commit(tmp_path)
+    write_gate(tmp_path / "churn", gate_yaml())
+    with pytest.raises(GateError, match=rf"^HEAD:{tmp_path.name}/churn/gate\.yaml:\d"):
+        check_gates(tmp_path, "HEAD")
+
+
 def test_a_ledger_from_before_it_named_what_is_measured_can_be_continued(tmp_path: Path) -> None:
     before = gate_yaml()
     (tmp_path / "churn").mkdir()

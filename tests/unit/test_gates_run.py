@@ -242,6 +242,39 @@ def test_a_run_that_fails_half_way_keeps_its_samples_and_is_no_run_of_the_histor
     assert "Last runs" not in Path(gate().document["report"]).read_text()
 
 
+def test_a_full_disk_is_nothing_measured_and_keeps_the_samples(gate: Gate, tmp_path: Path) -> None:
+    ended = gate("PRF-02", full=True)
+    assert ended.code == 4
+    assert "/tmp/prfpipe-gate-x/work: No space left on device" in ended.err
+    assert "TMPDIR" in ended.err
+    (folder,) = (tmp_path / "gate_reports" / "PRF-02").iterdir()
+    assert str(folder / "samples.jsonl.gz").startswith(ended.err.partition("until then: ")[2].split()[0])
+
+
+def test_samples_that_cannot_be_kept_do_not_hide_why_there_is_no_answer(gate: Gate, tmp_path: Path) -> None:
+    (tmp_path / "gate_reports").write_text("a file where the folder of reports should be")
+    ended = gate("PRF-02", full=True)
+    assert ended.code == 4
+    assert "No space left on device" in ended.err
+    assert "could not be kept" in ended.err
+
+
+def test_a_junit_file_that_cannot_be_written_is_told_before_anything_is_measured(gate: Gate, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert gate("PRF-02", "--junit", str(tmp_path / "file" / "gates.xml")).code == 2
+    assert gate("PRF-02", "--junit", str(tmp_path)).code == 2
+    assert not (tmp_path / "gate_reports").exists()
+
+
+def test_a_junit_file_that_is_lost_at_the_end_costs_no_answer(
+    gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prfpipe.cli.gate._place", lambda junit: tmp_path / "gone" / "gates.xml")
+    ended = gate("PRF-02", "--json", "--junit", "gates.xml")
+    assert ended.code == 4
+    assert json.loads(ended.out)["state"] == "pass"
+
+
 def test_events_say_which_subject_is_over_and_that_a_gate_passed(gate: Gate) -> None:
     passed, failed = gate(), gate(work={"work": SLOW})
     events = read_events(Path(passed.document["folder"], "events.jsonl").read_bytes())
