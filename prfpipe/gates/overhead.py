@@ -1,7 +1,7 @@
 """PRF-03: what security instrumentation costs on each hot path of the runtime, off against on.
 
 The comparison is a lever's (baseline: off, candidate: on), measured by `measure` with its A/A control and judged by
-the rule for strata at each path's own budget. No path is the primary one.
+`overhead_rule`. No path is the primary one.
 """
 
 import secrets
@@ -12,57 +12,33 @@ from typing import Annotated
 
 from pydantic import Field
 
-from prfpipe import limits, measure, stats, verdict
+from prfpipe import measure
 from prfpipe.digests import derive_seed, sha256_tree
 from prfpipe.errors import GateError, LeverError, NothingMeasuredError, PrfpipeError, ProfilerError, SubjectStartError
-from prfpipe.gates import one_off
+from prfpipe.gates import one_off, overhead_rule
 from prfpipe.gates.measurement import GateContext, Overhead, Paired
+from prfpipe.gates.overhead_rule import Rule, samples_of
 from prfpipe.gates.overhead_tables import Costs, overhead_percent, tables
 from prfpipe.gates.params import bad_param, read_params
-from prfpipe.gates.rounds import even
 from prfpipe.lever import Lever, load_lever
 from prfpipe.lever.folder import check_requirements
 from prfpipe.models import (
     Arm,
-    Effort,
     GateTable,
     Invocation,
-    LeverSpec,
     LeverSubject,
-    Plan,
     Record,
     SampleSet,
     Scenario,
-    ScenarioResult,
-    Schedule,
-    StratumResult,
     TreeRecord,
 )
-from prfpipe.plan import make_plan
 from prfpipe.profilers.session import Job, profile_variant
 from prfpipe.prove import conformance
 from prfpipe.prove.stand import Stand
 from prfpipe.subject.variants import copy_tree, source_files
 
-SPLIT: dict[Effort, int] = {Effort.QUICK: 1, Effort.STANDARD: 3, Effort.RIGOROUS: 8}
-"""Invocations of each instrument alone: they are described, never judged."""
-LEAST_ROUNDS, ROUNDS_OF_WHAT_IS_SHOWN = 12, 4
-"""An operation of 100 ms would be timed once in an invocation, whose cold start takes ten times as long."""
-ALPHA = 0.05
-"""As of the other gates: at most so often, over all looks together, an answer is wrong."""
-SECONDS: dict[Effort, float] = {Effort.QUICK: 90.0, Effort.STANDARD: 300.0, Effort.RIGOROUS: 900.0}
-"""For each hot path in scope, unless it is decided before; one that is not judged has a tenth."""
-INVOCATION_SECONDS = 6.0
-"""What one takes, roughly: only for the time that is told to be left."""
-NO_PRIMARY = Scenario(name="none", primary=True)
-_OF_A_LEVER = {
-    "nothing-measured", "not-proven", "not-profiled", "stratum-holds", "stratum-slower", "stratum-undecided",
-}  # fmt: skip
-"""Reasons of a verdict that are about adopting a lever, or that the stratum's state says already."""
-_BIASED, _DIFFERING = "control-significant", "timed-outputs-differ"
-_OF_EVEN_ROUNDS = ("speedup", "control", "resolvable_percent")
-"""What is told of rounds that were made equally fast; all else is of the samples as they are."""
-_NEEDED = stats.smallest_n(stats.exact(ALPHA))
+INVOCATION_SECONDS = 10.0
+"""What one takes, roughly, before any was measured: only for the time that is told to be left."""
 
 
 class OverheadParams(Record):
@@ -128,34 +104,21 @@ def _tree(context: GateContext, params: OverheadParams, lever: Lever) -> Path:
     return tree
 
 
-def _even(samples: SampleSet) -> SampleSet:
-    (schedule,) = samples.schedules
-    return samples.model_copy(update={"invocations": tuple(even(item, schedule.block) for item in samples.invocations)})
-
-
-def _counts(code: str, stratum: StratumResult, result: ScenarioResult) -> bool:
-    """Whether a reason leaves the answer open. A bias does only where the answer might be another without it."""
-    if code == _BIASED:
-        return not limits.stands_despite_bias(stratum, result)
-    return code not in _OF_A_LEVER
-
-
-def _samples(schedule: Schedule, invocations: Sequence[Invocation]) -> SampleSet:
-    return SampleSet(schedules=(schedule,), invocations=tuple(invocations))
-
-
 class Overheads(Paired):
     """Every scenario of the lever is a hot path; those of one instrument alone are added here."""
 
     def __init__(self, context: GateContext, params: OverheadParams, lever: Lever, tree: Path) -> None:
         self.context, self.params, self.spec, self.tree = context, params, lever.spec, tree
         self.seed = secrets.randbits(48)
-        self._files = source_files(tree)
+        files = source_files(tree)
+        record = TreeRecord(files=files, digest=sha256_tree(files), changed_files=(), outside_path=())
+        self._rule = Rule(context, lever.spec, record, self.seed)
         self._samples: dict[str, SampleSet] = {}
         self._notes: list[str] = []
         self._differing: list[str] = []
         self._costs = Costs({}, {}, {}, params.operations)
-        self._ahead_s = self._all_s = sum(self._seconds(item) + self._seconds_alone() for item in self.spec.scenarios)
+        self._invocation_s: dict[str, float] = {}
+        self._done_s = 0.0
 
     def overheads(self) -> Mapping[str, Overhead]:
         """See `Paired.overheads`: conformance first, then each hot path until it is decided, then what costs what."""
@@ -184,6 +147,7 @@ class Overheads(Paired):
         return (
             "Each overhead is that of the median turn, off and on interleaved, with a second copy of off as control.",
             "Its rounds are made equally fast first: what the machine did in a round is common to off and on.",
+            "Off is what its two copies took together; what they differ by is the control.",
             "A turn's time includes its wait until this machine's disk has its audit records.",
             *self._notes,
         )
@@ -225,21 +189,18 @@ class Overheads(Paired):
 
     def _overhead(self, scenario: Scenario, doubts: tuple[str, ...]) -> Overhead:
         """One hot path, measured until its stratum is decided or the effort's time is up."""
-        plan = self._plan(scenario)
+        plan = self._rule.plan(scenario)
 
         def enough(samples: SampleSet) -> bool:
             self._samples[scenario.name] = samples  # what was measured is kept, whatever happens next
-            return verdict.is_enough(plan, _even(samples), scenario.name)
+            return overhead_rule.is_enough(plan, samples, scenario)
 
-        found = self._measured(scenario, enough, self._seconds(scenario))
-        decided = verdict.decide(plan, _even(found), (), (), self._same_tree)
-        (stratum,), (result,) = decided.strata, verdict.scenario_results(plan, found)
-        judged = result.model_copy(update={name: getattr(decided.scenarios[0], name) for name in _OF_EVEN_ROUNDS})
-        self._differing += [scenario.name] * any(reason.code == _DIFFERING for reason in decided.reasons)
-        against = [reason for reason in decided.reasons if _counts(reason.code, stratum, judged)]
-        biased = [reason for reason in decided.reasons if reason.code == _BIASED and reason not in against]
-        self._notes += [f"{reason.message}. The answer is the same with that added." for reason in biased]
-        return Overhead(stratum, judged, (*doubts, *(reason.message for reason in against)))
+        samples = self._measured(scenario, enough, self._rule.seconds(scenario))
+        self._invocation_s[scenario.name] = samples.invocations[-1].elapsed_ns / 1e9 / len(samples.invocations)
+        found = overhead_rule.answer(self._rule, plan, samples, doubts)
+        self._differing += [scenario.name] * found.differing
+        self._notes += [f"{bias}. The answer is the same with that added." for bias in found.biases]
+        return found.overhead
 
     def _differing_results(self) -> tuple[str, ...]:
         """What speaks against every path, also if it was seen on one that is out of scope."""
@@ -257,87 +218,48 @@ class Overheads(Paired):
 
     def _alone(self, scenario: Scenario) -> dict[str, float]:
         """What each instrument costs by itself on one hot path, in percent."""
-        wanted, plan = SPLIT[self.context.options.effort], self._plan(scenario)
+        wanted, plan = self._rule.alone(scenario), self._rule.plan(scenario)
         costs = {}
         for name in self.params.instruments:
             params = {**scenario.params, "instruments": [name]}
             chosen = scenario.model_copy(update={"params": params})
-            seconds = self._seconds_alone() / len(self.params.instruments)
-            found = self._measured(chosen, lambda samples: len(samples.invocations) >= wanted, seconds)
-            (result,) = verdict.scenario_results(plan, _even(found))
-            costs[name] = overhead_percent(result.speedup)
+            samples = self._measured(
+                chosen, lambda found: len(found.invocations) >= wanted, self._seconds_alone(scenario)
+            )
+            costs[name] = overhead_percent(overhead_rule.speedup(plan, samples).speedup)
         return costs
 
     def _measured(self, scenario: Scenario, enough: Callable[[SampleSet], bool], seconds: float) -> SampleSet:
         """Invocations until there are enough; `seconds` is how long that may take, for the progress."""
         bench, progress = self.bench, self.context.progress
         found = measure.choose_schedule(bench, scenario, derive_seed(self.seed, "pilot", 0))
-        least = LEAST_ROUNDS if self._budget(scenario) else ROUNDS_OF_WHAT_IS_SHOWN
-        schedule = found.model_copy(update={"rounds": max(found.rounds, least)})
+        schedule = self._rule.schedule(scenario, found)
         done: list[Invocation] = []
         what = f"PRF-03: {scenario.name}, {' '.join(scenario.params.get('instruments', ())) or 'all instruments'}"
+        begun = self._done_s
         for invocation in measure.measure(
-            bench, scenario, schedule, self.seed, lambda found: bool(found) and enough(_samples(schedule, found))
+            bench, scenario, schedule, self.seed, lambda found: bool(found) and enough(samples_of(schedule, found))
         ):
             done.append(invocation)
-            left = self._ahead_s - min(invocation.elapsed_ns / 1e9, seconds)
-            progress.say(f"{what}, {len(done)} invocations", done=1 - left / self._all_s, remaining=left)
-        self._ahead_s -= seconds
-        return _samples(schedule, done)
+            self._done_s = begun + min(invocation.elapsed_ns / 1e9, seconds)
+            left = self._all_s - self._done_s
+            progress.say(f"{what}, {len(done)} invocations", done=self._done_s / self._all_s, remaining=left)
+        self._done_s = begun + seconds
+        return samples_of(schedule, done)
+
+    @property
+    def _all_s(self) -> float:
+        """About how long all of it takes, by what was measured so far."""
+        instruments = len(self.params.instruments)
+        paths = self.spec.scenarios
+        return sum(self._rule.seconds(path) + instruments * self._seconds_alone(path) for path in paths)
+
+    def _seconds_alone(self, scenario: Scenario) -> float:
+        """About how long one instrument takes on a hot path."""
+        return self._rule.alone(scenario) * self._invocation_s.get(scenario.name, INVOCATION_SECONDS)
 
     def _paid_once(self) -> dict[str, int]:
         if not self.params.one_off:
             return {}
         self.context.progress.say("PRF-03: what is paid once")
         return one_off.costs(self.tree, self.params.one_off, self.params.one_off_runs, self.bench)
-
-    @property
-    def _same_tree(self) -> TreeRecord:
-        """Both variants are in one tree."""
-        return TreeRecord(files=self._files, digest=sha256_tree(self._files), changed_files=(), outside_path=())
-
-    def _plan(self, scenario: Scenario) -> Plan:
-        """The loop's plan for one hot path: a stratum at its own budget; the primary one is not there."""
-        options, budget = self.context.options, self._budget(scenario)
-        lever = self.spec.model_copy(
-            update={
-                "scenarios": (NO_PRIMARY, scenario.model_copy(update={"primary": False})),
-                "must_hold": (scenario.name,),
-                "non_inferiority_percent": budget or self.spec.non_inferiority_percent,
-            }
-        )
-        plan = self._frozen(lever)
-        most = min(plan.rule.max_invocations, options.samples or plan.rule.max_invocations)
-        changes = {
-            "max_invocations": most,
-            "alpha": ALPHA,
-            "seconds": self._seconds(scenario),
-            "min_invocations": _NEEDED,
-        }
-        return plan.model_copy(update={"rule": plan.rule.model_copy(update=changes)})
-
-    def _seconds(self, scenario: Scenario) -> float:
-        """How long a hot path may be measured."""
-        return SECONDS[self.context.options.effort] / (1 if self._budget(scenario) else 10)
-
-    def _seconds_alone(self) -> float:
-        """About how long its instruments take, one after the other."""
-        return SPLIT[self.context.options.effort] * len(self.params.instruments) * INVOCATION_SECONDS
-
-    def _budget(self, scenario: Scenario) -> float | None:
-        """In percent; None where the path is shown and not judged."""
-        in_force = self.context.budgets.get(scenario.name)
-        return in_force.budget if in_force else None
-
-    def _frozen(self, lever: LeverSpec) -> Plan:
-        context = self.context
-        return make_plan(
-            lever,
-            context.options.effort,
-            source_files=self._files,
-            host=context.host,
-            noise=context.noise,
-            command=context.options.words,
-            folder=context.gate.root,
-            seed=self.seed,
-        )

@@ -33,5 +33,17 @@ def even(invocation: Invocation, block: int) -> Invocation:
     return invocation.model_copy(update={"arms": evened})
 
 
+def with_both_copies(invocation: Invocation) -> Invocation:
+    """The invocation whose baseline is what its two copies say together: the mean of the two in each place.
+
+    The control is the same program in the same rounds, so half of what the baseline differs by from turn to turn is
+    averaged out. For `even` invocations; what the copies differ by among themselves is not to be seen in this one.
+    """
+    baseline, control = invocation.arms["baseline"], invocation.arms["control"]
+    pairs = zip(baseline.samples_ns, control.samples_ns, strict=True)
+    both = baseline.model_copy(update={"samples_ns": tuple(-(-(one + other) // 2) for one, other in pairs)})
+    return invocation.model_copy(update={"arms": {**invocation.arms, "baseline": both}})
+
+
 def _evened(samples: Sequence[int], rounds: Sequence[int], middle: int, block: int) -> tuple[int, ...]:
     return tuple(max(1, round(Fraction(ns * middle, rounds[at // block]))) for at, ns in enumerate(samples))

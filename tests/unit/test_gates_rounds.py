@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prfpipe.figures import P50, gains_of, latency
-from prfpipe.gates.rounds import even
+from prfpipe.gates.rounds import even, with_both_copies
 from prfpipe.models import ARMS, Invocation
 from tests.support.measured import invocation
 
@@ -65,6 +65,31 @@ def test_a_round_of_several_samples_is_one_block() -> None:
     found = even(taken([(1, 2, 3, 4, 5, 6), (10, 20, 30, 40, 50, 60)], block=2), 2).arms
     assert found["baseline"].samples_ns == (1, 2, 1, 2)
     assert found["candidate"].samples_ns == (5, 6, 5, 6)
+
+
+@given(turns)
+def test_it_makes_no_difference_which_copy_is_called_the_control(rounds: list[tuple[int, ...]]) -> None:
+    swapped = with_both_copies(taken([(control, off, on) for off, control, on in rounds])).arms
+    arms = with_both_copies(taken(rounds)).arms
+    assert swapped["baseline"] == arms["baseline"]
+    assert swapped["candidate"] == arms["candidate"]
+
+
+@given(turns)
+def test_copies_that_took_the_same_stay_what_they_were(rounds: list[tuple[int, ...]]) -> None:
+    same = taken([(off, off, on) for off, _, on in rounds])
+    assert with_both_copies(same) == same
+
+
+def test_with_both_copies_a_cost_is_seen_more_exactly() -> None:
+    rng, cost = random.Random(4), 1.03
+    one, both = [], []
+    for _ in range(400):
+        found = taken([tuple(round(40 * MS * share * rng.lognormvariate(0, 0.05)) for share in (1, 1, cost))])
+        one.append(gain(found))
+        both.append(gain(with_both_copies(found)))
+    assert stdev(one) > 1.08 * stdev(both)
+    assert abs(sum(both) / len(both) * cost - 1) < 0.005
 
 
 def test_on_a_core_whose_speed_comes_and_goes_a_cost_is_seen_more_exactly() -> None:

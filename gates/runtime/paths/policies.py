@@ -5,6 +5,7 @@ decided by the runtime's own policy.
 """
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from gates.runtime.policy import Uid
 if TYPE_CHECKING:
     from gates.runtime.core import Runtime
 
+_REQUEST = itemgetter("at", "principal", "action", "resource")
 RULES: Uid = ("Rules", "service")
 POLICIES = 100
 """How many the service begins with."""
@@ -56,8 +58,7 @@ def _changes(items: Sequence[Any]) -> bool:
 def _told(item: Any, answer: Mapping[str, Any]) -> Any:
     """A decision as the record has it: who, what, on what, how, and by which policies; anything else as it came."""
     try:
-        who, what, which = item["principal"], item["action"], item["resource"]
-        request = (who["type"], who["id"], what["id"], which["type"], which["id"])
-        return [item["at"], *request, answer["decision"], answer["reasons"]]
+        at, who, what, on = _REQUEST(item)
+        return at, who["type"], who["id"], what["id"], on["type"], on["id"], answer["decision"], answer["reasons"]
     except (KeyError, TypeError):
-        return [item, answer]
+        return item, answer
