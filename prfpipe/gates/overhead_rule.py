@@ -29,8 +29,10 @@ from prfpipe.plan import make_plan
 ALPHA = 0.05
 """As of the other gates: at most so often, over all looks together, an answer is wrong."""
 SECONDS: dict[Effort, float] = {Effort.QUICK: 90.0, Effort.STANDARD: 300.0, Effort.RIGOROUS: 900.0}
-"""For each hot path in scope, unless it is decided before; one that is not judged has a tenth."""
-SPLIT: dict[Effort, int] = {Effort.QUICK: 1, Effort.STANDARD: 2, Effort.RIGOROUS: 4}
+"""For each hot path in scope, unless it is decided before."""
+MOST_SECONDS_SHOWN = 30.0
+"""A path that is not judged has a tenth of the time, and no more than this."""
+SPLIT: dict[Effort, int] = {Effort.QUICK: 1, Effort.STANDARD: 2, Effort.RIGOROUS: 3}
 """Invocations of each instrument alone: they are described, never judged. Of a path that is not judged, one."""
 LEAST_ROUNDS, ROUNDS_OF_WHAT_IS_SHOWN = 12, 4
 """An operation of 100 ms would be timed once in an invocation, whose cold start takes ten times as long."""
@@ -59,7 +61,8 @@ class Rule:
 
     def seconds(self, scenario: Scenario) -> float:
         """How long a hot path may be measured."""
-        return SECONDS[self.context.options.effort] / (10 if self.budget(scenario) is None else 1)
+        seconds = SECONDS[self.context.options.effort]
+        return min(seconds / 10, MOST_SECONDS_SHOWN) if self.budget(scenario) is None else seconds
 
     def alone(self, scenario: Scenario) -> int:
         """How many invocations each instrument alone gets on a hot path."""
@@ -67,7 +70,8 @@ class Rule:
 
     def schedule(self, scenario: Scenario, found: Schedule) -> Schedule:
         """The schedule that was found for a lever, with as many rounds as it takes to compare within them."""
-        least = ROUNDS_OF_WHAT_IS_SHOWN if self.budget(scenario) is None else LEAST_ROUNDS
+        shown = self.budget(scenario) is None or "instruments" in scenario.params
+        least = ROUNDS_OF_WHAT_IS_SHOWN if shown else LEAST_ROUNDS
         return found.model_copy(update={"rounds": max(found.rounds, least)})
 
     def plan(self, scenario: Scenario) -> Plan:
