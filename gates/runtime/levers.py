@@ -13,20 +13,21 @@ from typing import Any
 LEVERS = Path(__file__).resolve().parents[2] / "levers"
 
 Sources = Mapping[Path, bytes]
-_held: dict[str, dict[str, ModuleType]] = {}
+_held: dict[tuple[str, Any], dict[str, ModuleType]] = {}
 
 
 def load(folder: str, *names: str, admit: Callable[[Path], Sources | None] | None = None) -> SimpleNamespace:
     """The named modules of a lever, imported as its own processes import them, once in this process.
 
-    `admit` is called with the lever's folder before the first of its code runs, and may refuse it by raising. If it
-    gives sources, those are what is run, and nothing else in the folder is.
+    `admit` is called with the lever's folder first, and may refuse it by raising. If it gives sources, those are what
+    is run, and nothing else in the folder is: not what was imported from it before, either.
     """
     place = LEVERS / folder
-    held = _held.get(folder, {})
+    sources = admit(place) if admit is not None else None
+    key = (folder, sources and tuple(sorted(sources.items())))
+    held = _held.get(key, {})
     if not held.keys() >= set(names):
-        sources = admit(place) if admit is not None else None
-        held = _held[folder] = _imported(place, names, held, sources)
+        held = _held[key] = _imported(place, names, held, sources)
     return SimpleNamespace(**{name: held[name] for name in names})
 
 

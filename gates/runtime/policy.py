@@ -77,12 +77,19 @@ class Policy:
         policies, entities = self._sources
         cedarpy = _cedar()
         try:
-            self._parsed = cedarpy.PolicySet.from_str(policies), cedarpy.Entities.from_json_str(entities)
-        except ValueError as error:
+            parsed = cedarpy.PolicySet.from_str(policies), cedarpy.Entities.from_json_str(entities)
+            self._principals = _by_type(entities)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise ConfigError(f"the policy of epoch {self.epoch} cannot be read: {error}") from error
-        for entity in json.loads(entities):
-            uid = entity["uid"].get("__entity", entity["uid"])  # both ways to write it are Cedar's
-            self._principals.setdefault(uid["type"], []).append((uid["type"], uid["id"]))
+        self._parsed = parsed
+
+
+def _by_type(entities: str) -> dict[str, list[Uid]]:
+    found: dict[str, list[Uid]] = {}
+    for entity in json.loads(entities):
+        uid = entity["uid"].get("__entity", entity["uid"])  # both ways to write it are Cedar's
+        found.setdefault(uid["type"], []).append((uid["type"], uid["id"]))
+    return found
 
 
 def _cedar() -> Any:

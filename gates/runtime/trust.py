@@ -72,7 +72,7 @@ class Guard:
             if self.policy is not None:
                 epoch = self._epoch if self.manifest else self.policy.epoch + 1
                 self.policy = self.policy.successor(*self._policy_texts(), epoch)
-        except RuntimeFault:
+        except BaseException:
             self.manifest = before
             raise
         self.record({"event": "policy", "epoch": self.policy.epoch if self.policy else self._epoch})
@@ -159,7 +159,7 @@ class Guard:
         for name in (POLICIES, ENTITIES):
             content = _read(self.state / "trust" / name)
             self.admit(name, content)
-            found.append(content.decode("utf-8"))
+            found.append(_text(content, name))
         return found[0], found[1]
 
 
@@ -173,6 +173,13 @@ def code_of(folder: Path) -> list[Path]:
 def code_name(folder: Path, path: Path) -> str:
     """The name of a file of a lever in the trust manifest."""
     return f"levers/{folder.name}/{path.relative_to(folder).as_posix()}"
+
+
+def _text(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{name} is not UTF-8: {error.reason} at byte {error.start}") from error
 
 
 def _read(path: Path) -> bytes:

@@ -42,10 +42,12 @@ def command(arguments: argparse.Namespace) -> int:
             ended = run_gates(gates, DeploymentProfile(arguments.profile), options, settings, progress)
     finally:
         progress.finish()
-    _tell_github(ended, gates, settings)
-    _print(arguments, ended, settings)
-    if junit:
-        _write(junit, junit_xml(ended))
+    try:
+        _tell_github(ended, gates, settings)
+        _print(arguments, ended, settings)
+    finally:
+        if junit:
+            _write(junit, junit_xml(ended))
     return exit_code(ended)
 
 
@@ -76,6 +78,9 @@ def _place(junit: str | None) -> Path | None:
         raise InputError(f"--junit {junit} is a folder", hint="Name a file.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            with path.open("ab"):
+                return path
         with TemporaryFile(dir=path.parent):
             return path
     except OSError as error:

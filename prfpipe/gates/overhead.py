@@ -205,7 +205,7 @@ class Overheads(Paired):
     def _differing_results(self) -> tuple[str, ...]:
         """What speaks against every path, also if it was seen on one that is out of scope."""
         where = ", ".join(self._differing)
-        return (f"results with instruments are not those without, on {where}",) if where else ()
+        return (f"results differ from arm to arm, on {where}",) if where else ()
 
     def _describe_costs(self) -> None:
         """What costs what; an answer does not wait for it, so what fails here is told and loses nothing."""
@@ -213,8 +213,10 @@ class Overheads(Paired):
             alone = {scenario.name: self._alone(scenario) for scenario in self.spec.scenarios}
             self._costs = replace(self._costs, alone=alone)
             self._costs = replace(self._costs, paid_once=self._paid_once())
-        except PrfpipeError as error:
-            self._notes.append(f"What each instrument costs was not measured to its end: {error.message}")
+        except BrokenPipeError:
+            raise  # whoever read what is printed has gone
+        except (PrfpipeError, OSError) as error:
+            self._notes.append(f"What each instrument costs was not measured to its end: {error}")
 
     def _alone(self, scenario: Scenario) -> dict[str, float]:
         """What each instrument costs by itself on one hot path, in percent."""

@@ -42,7 +42,8 @@ _OF_A_LEVER = {
     "nothing-measured", "not-proven", "not-profiled", "stratum-holds", "stratum-slower", "stratum-undecided",
 }  # fmt: skip
 """Reasons of a verdict that are about adopting a lever, or that the stratum's state says already."""
-_BIASED, _DIFFERING = "control-significant", "timed-outputs-differ"
+_BIASED = "control-significant"
+_DIFFERING = {"timed-outputs-differ", "baseline-nondeterministic"}
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class Rule:
 
 
 class Answer(NamedTuple):
-    """`biases`: what the copies differ by where the answer is the same with it. `differing`: on gives other results."""
+    """`biases`: what the copies differ by, where the answer is the same with it. `differing`: the results do."""
 
     overhead: Overhead
     biases: tuple[str, ...]
@@ -140,7 +141,7 @@ def answer(rule: Rule, plan: Plan, samples: SampleSet, doubts: tuple[str, ...]) 
     reasons = verdict.decide(plan, copies, (), (), rule.tree).reasons
     against = [reason for reason in reasons if _counts(reason, stratum, result)]
     biases = tuple(reason.message for reason in reasons if reason.code == _BIASED and reason not in against)
-    differing = any(reason.code == _DIFFERING for reason in reasons)
+    differing = any(reason.code in _DIFFERING for reason in reasons)
     return Answer(Overhead(stratum, result, (*doubts, *(reason.message for reason in against))), biases, differing)
 
 

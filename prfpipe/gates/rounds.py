@@ -34,13 +34,14 @@ def even(invocation: Invocation, block: int) -> Invocation:
 
 
 def with_both_copies(invocation: Invocation) -> Invocation:
-    """The invocation whose baseline is what its two copies say together: the mean of the two in each place.
+    """The invocation whose baseline is what its two copies say together: in each rank the mean of the two.
 
-    The control is the same program in the same rounds, so half of what the baseline differs by from turn to turn is
-    averaged out. For `even` invocations; what the copies differ by among themselves is not to be seen in this one.
+    So its median is the mean of two medians, of the same program in the same rounds. By rank and not by round: in an
+    `even` round the mean of two arms is what the third one leaves, so a median of such means would follow the third
+    one's, and noise with a long tail would make it look faster than it is.
     """
     baseline, control = invocation.arms["baseline"], invocation.arms["control"]
-    pairs = zip(baseline.samples_ns, control.samples_ns, strict=True)
+    pairs = zip(sorted(baseline.samples_ns), sorted(control.samples_ns), strict=True)
     both = baseline.model_copy(update={"samples_ns": tuple(-(-(one + other) // 2) for one, other in pairs)})
     return invocation.model_copy(update={"arms": {**invocation.arms, "baseline": both}})
 

@@ -53,7 +53,7 @@ def run_gate(
     with (
         host.exclusive(settings.lock),
         _telling_of_the_system(),
-        TemporaryDirectory(prefix="prfpipe-gate-") as scratch,
+        TemporaryDirectory(prefix="prfpipe-gate-", ignore_cleanup_errors=True) as scratch,
     ):
         progress.say(f"{gate.spec.id}: probing this machine's noise")
         context = GateContext(

@@ -1,5 +1,6 @@
 """PRF-03: overheads of small levers are measured and judged; the runtime's own lever has its instruments really on."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -183,7 +184,7 @@ def test_other_results_on_a_path_that_is_out_of_scope_keep_every_answer_open(tmp
     made = gate(tmp_path, operate="number += self.times == 4 and number % 5 == 4", times={"slow": 1})
     found = report_of(made, tmp_path, samples=6, effort=Effort.QUICK)
     assert states(found) == {"same": "undecided", "slow": "undecided", "outside": "out-of-scope"}
-    assert "results with instruments are not those without, on outside" in found.checks[0].message
+    assert "results differ from arm to arm, on outside" in found.checks[0].message
     assert "different outputs" in found.checks[2].message
 
 
@@ -193,6 +194,17 @@ def test_what_cannot_be_described_costs_no_answer(tmp_path: Path) -> None:
     assert isinstance(report, GateReport)
     assert rows(report, "Cost by instrument")
     assert any("was not measured to its end: one_off.py failed" in note for note in report.notes)
+
+
+def test_a_disk_that_is_full_when_all_is_judged_costs_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(one_off, "costs", full)
+    report = report_of(gate(tmp_path, one_off=ONE_OFF), tmp_path, samples=1, effort=Effort.QUICK)
+    assert any("No space left on device" in note for note in report.notes)
 
 
 def test_a_measuring_that_fails_keeps_the_samples_of_every_path_until_then(tmp_path: Path) -> None:

@@ -89,6 +89,24 @@ def test_an_update_that_cannot_be_read_leaves_the_old_policy_in_force(state: Pat
         runtime.perform("scheduler", TRACE, "redact_1")
 
 
+@pytest.mark.parametrize(
+    "entities", [b"\xff", b"", b"{}", b"[1]", b'[{"uid": {"id": "x"}, "attrs": {}, "parents": []}]']
+)
+def test_an_update_whose_entities_cannot_be_read_never_was_in_force(state: Path, start: Start, entities: bytes) -> None:
+    runtime, before = start(), (state / "trust" / "manifest").read_bytes()
+    place = state / "trust" / "entities.json"
+    good = place.read_bytes()
+    place.write_bytes(entities)
+    publisher.publish(state, POLICIES, epoch=2)
+    with pytest.raises(ConfigError):
+        runtime.renew()
+    assert runtime.perform("scheduler", TRACE, "redact_1") == RAN
+    runtime.close()
+    place.write_bytes(good)
+    (state / "trust" / "manifest").write_bytes(before)
+    assert start().perform("scheduler", TRACE, "redact_1") == RAN
+
+
 def test_an_epoch_that_no_manifest_tells_is_counted(state: Path, start: Start) -> None:
     runtime = start(instruments=("policy", "audit"))
     runtime.renew()

@@ -167,6 +167,15 @@ def test_a_project_that_is_not_what_was_signed_is_refused(project: Path, start: 
         runtime.perform("compat", CHECK, "redact_1")
 
 
+def test_code_that_was_loaded_before_anybody_compared_it_is_not_what_runs(start: Start) -> None:
+    folder = "lev_05_scheduler"
+    unseen = levers.load(folder, "candidate", "workload")
+    seen = levers.load(folder, "candidate", admit=start().guard.admit_code)
+    assert seen.candidate is not unseen.candidate
+    assert seen.candidate.Wheel is not unseen.candidate.Wheel
+    assert levers.load(folder, "candidate", admit=start(instruments=()).guard.admit_code).candidate is unseen.candidate
+
+
 LARGE = b"// nothing to see\n" * 65_000
 
 

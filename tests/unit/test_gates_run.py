@@ -1,5 +1,6 @@
 """prfpipe gate, end to end over a tiny real program: exit codes, the folder, JSON, and what must never pass."""
 
+import errno
 import gzip
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -264,6 +265,28 @@ def test_a_junit_file_that_cannot_be_written_is_told_before_anything_is_measured
     assert gate("PRF-02", "--junit", str(tmp_path / "file" / "gates.xml")).code == 2
     assert gate("PRF-02", "--junit", str(tmp_path)).code == 2
     assert not (tmp_path / "gate_reports").exists()
+
+
+def test_a_folder_that_takes_no_file_is_told_before_anything_is_measured(
+    gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(**where: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("prfpipe.cli.gate.TemporaryFile", read_only)
+    ended = gate("PRF-02", "--junit", str(tmp_path / "gates.xml"))
+    assert (ended.code, "Read-only file system" in ended.err) == (2, True)
+    assert not (tmp_path / "gate_reports").exists()
+    assert gate("PRF-02", "--junit", "/dev/null").code == 0
+
+
+def test_a_summary_that_cannot_be_written_costs_no_junit_file(
+    gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
+    assert gate("PRF-02", "--junit", str(tmp_path / "gates.xml")).code == 2
+    assert JUnitXml.fromfile(str(tmp_path / "gates.xml")).tests == 1
 
 
 def test_a_junit_file_that_is_lost_at_the_end_costs_no_answer(
