@@ -24,7 +24,7 @@ def load(folder: str, *names: str, admit: Callable[[Path], Sources | None] | Non
     """
     place = LEVERS / folder
     sources = admit(place) if admit is not None else None
-    key = (folder, sources and tuple(sorted(sources.items())))
+    key = (folder, None if sources is None else tuple(sorted(sources.items())))
     held = _held.get(key, {})
     if not held.keys() >= set(names):
         held = _held[key] = _imported(place, names, held, sources)
