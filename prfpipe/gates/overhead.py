@@ -198,7 +198,8 @@ class Overheads(Paired):
         samples = self._measured(scenario, enough, self._rule.seconds(scenario))
         self._invocation_s[scenario.name] = samples.invocations[-1].elapsed_ns / 1e9 / len(samples.invocations)
         found = overhead_rule.answer(self._rule, plan, samples, doubts)
-        self._differing += [scenario.name] * found.differing
+        if found.differing:
+            self._differing.append(scenario.name)
         self._notes += [f"{bias}. The answer is the same with that added." for bias in found.biases]
         return found.overhead
 

@@ -42,7 +42,7 @@ def with_both_copies(invocation: Invocation) -> Invocation:
     """
     baseline, control = invocation.arms["baseline"], invocation.arms["control"]
     pairs = zip(sorted(baseline.samples_ns), sorted(control.samples_ns), strict=True)
-    both = baseline.model_copy(update={"samples_ns": tuple(-(-(one + other) // 2) for one, other in pairs)})
+    both = baseline.model_copy(update={"samples_ns": tuple((one + other) // 2 for one, other in pairs)})
     return invocation.model_copy(update={"arms": {**invocation.arms, "baseline": both}})
 
 
