@@ -78,13 +78,16 @@ def peak_rss_kib(pid: int) -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith(b"VmHWM:")), 0)
 
 
-def settle_down(pids: Sequence[int], *, patience_seconds: float = 0.5) -> int:
-    """Wait until none of these works any more, for `patience_seconds` at most; returns their CPU time by then."""
+def settle_down(pids: Sequence[int], *, patience_seconds: float = 2.0) -> int:
+    """Wait until none of these works any more, for `patience_seconds` at most; returns their CPU time by then.
+
+    One that used no CPU time may only have been kept from it by neighbours: while a thread can run, it has work left.
+    """
     deadline, before = time.monotonic() + patience_seconds, cpu_ns(pids)
     while time.monotonic() < deadline:
         time.sleep(_QUIET_SECONDS)
-        now = cpu_ns(pids)
-        if now - before < _QUIET_NS:
+        can_run, now = any(map(_can_run, pids)), cpu_ns(pids)
+        if now - before < _QUIET_NS and not can_run:
             return now
         before = now
     return before
@@ -151,6 +154,15 @@ def _processes() -> list[int]:
     return [int(path.name) for path in Path("/proc").glob("[0-9]*")]
 
 
+def _can_run(pid: int) -> bool:
+    """Whether a thread of it runs or waits for a CPU (state R of proc(5)); not if it is gone."""
+    try:
+        threads = [path.name for path in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:
+        return False
+    return any(_stat(pid, f"task/{thread}/stat")[:1] == ["R"] for thread in threads)
+
+
 def _process_cpu_ns(pid: int) -> int:
     try:
         return time.clock_gettime_ns((~pid << 3) | 2)
@@ -163,9 +175,9 @@ def _waited_for_ns(pid: int) -> int:
     return (int(fields[13]) + int(fields[14])) * _TICK_NS if fields else 0
 
 
-def _stat(pid: int) -> list[str]:
+def _stat(pid: int, name: str = "stat") -> list[str]:
     """The fields of /proc/PID/stat from the state on (proc(5)): what is before it may hold anything."""
-    return _read(pid, "stat").rpartition(b")")[2].decode("ascii", "replace").split()
+    return _read(pid, name).rpartition(b")")[2].decode("ascii", "replace").split()
 
 
 def _read(pid: int, name: str) -> bytes:

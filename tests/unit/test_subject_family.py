@@ -2,13 +2,17 @@
 
 import os
 import signal
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from prfpipe.errors import SubjectDisturbedError
 from prfpipe.host import landlock_abi
+from prfpipe.subject.family import settle_down
 from prfpipe.subject.process import Subject
 from tests.support.subjects import code, is_running, running, started, wait_until_gone
 
@@ -49,6 +53,14 @@ def test_the_cpu_time_of_a_child_without_the_mark_counts(tmp_path: Path) -> None
         assert subject.close_in_peace() - before >= 50_000_000
 
 
+def test_a_process_that_has_work_but_gets_no_cpu_is_waited_for() -> None:
+    pinned = f"import os, time\nos.sched_setaffinity(0, {{{min(os.sched_getaffinity(0))}}})\n"
+    crowd = f"{pinned}print(flush=True)\nwhile True: pass"
+    starved = f"{pinned}os.nice(10)\nprint(flush=True)\nwhile time.process_time() < 0.2: pass\ntime.sleep(600)"
+    with python(crowd), python(starved) as child:
+        assert settle_down([child.pid], patience_seconds=60) >= 200_000_000
+
+
 def test_the_cpu_time_of_children_that_have_ended_counts(tmp_path: Path) -> None:
     burn = BURN.partition("\\nprint")[0]
     start = f"subprocess.run([sys.executable, '-c', '{burn}'])"
@@ -73,6 +85,17 @@ def test_peak_memory_is_that_of_all_processes(tmp_path: Path) -> None:
         subject.run([0])
         assert subject.family_peak_rss_kib() - before >= 55_000
         assert subject.peak_rss_kib() < before + 55_000
+
+
+@contextmanager
+def python(source: str) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE) as child:
+        assert child.stdout
+        child.stdout.read(1)
+        try:
+            yield child
+        finally:
+            child.kill()
 
 
 # ---- left alone -----------------------------------------------------------------------------------------

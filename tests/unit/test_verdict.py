@@ -237,6 +237,13 @@ def test_work_that_moved_to_another_thread_or_to_after_the_answer_is_rejected(sh
     assert (found.verdict, codes(found)[0]) == ("reject", "work-moved")
 
 
+def test_moved_work_that_holds_up_some_blocks_so_that_their_total_shows_no_saving_is_rejected() -> None:
+    the_plan = plan()
+    found = decide(the_plan, measured(the_plan, 1.3, shapes={"candidate": {"slow": 8.0, "cpu": 0.6, "session": 2.5}}))
+    assert (found.verdict, codes(found)[0]) == ("reject", "work-moved")
+    assert "the CPU time of the timed blocks shows" in found.reasons[0].message
+
+
 @pytest.mark.parametrize(
     ("code", "shape", "noisy"),
     [
