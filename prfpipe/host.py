@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -26,6 +26,8 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, folders in i
 _MEMORY_ROOM = 2 * 1024**3
 _LEFTOVER_S = 86_400
 _LANDLOCK_CREATE_RULESET = 444
+_FEW_INTERRUPTS = 1_000
+_FAR_MORE = 10
 _SPINS = 200
 _SPIN_SIZE = 20_000
 
@@ -46,16 +48,16 @@ def fingerprint(work: Work = "disk") -> HostFingerprint:
     """What this machine is; allow-listed facts only, none of them secret. `work`: where working folders lie."""
     return HostFingerprint(
         name=name(),
-        cpu_model=_first_value(Path("/proc/cpuinfo"), "model name") or platform.processor() or "unknown",
+        cpu_model=_first_value("/proc/cpuinfo", "model name") or platform.processor() or "unknown",
         cpus=len(available_cpus()),
-        memory_kib=int((_first_value(Path("/proc/meminfo"), "MemTotal") or "0 kB").split()[0]),
+        memory_kib=int((_first_value("/proc/meminfo", "MemTotal") or "0 kB").split()[0]),
         kernel=platform.release(),
         os=_os_name(),
         python=f"{platform.python_implementation()} {platform.python_version()}",
         measuring_cpu=measuring_cpu(),
         work=work,
         landlock=landlock_abi(),
-        virtualized="yes" if " hypervisor " in _first_value(Path("/proc/cpuinfo"), "flags") + " " else "no",
+        virtualized="yes" if " hypervisor " in _first_value("/proc/cpuinfo", "flags") + " " else "no",
     )
 
 
@@ -111,8 +113,31 @@ def available_cpus() -> list[int]:
 
 
 def measuring_cpu() -> int:
-    """The CPU that subjects are pinned to: the last one, since interrupts prefer the first."""
-    return available_cpus()[-1]
+    """The CPU that subjects are pinned to: the last one that devices leave alone.
+
+    What a disk has done is worked off where it interrupts; on the measuring CPU that would be in some operation's time.
+    """
+    return last_quiet_cpu(available_cpus(), _read("/proc/interrupts"))
+
+
+def last_quiet_cpu(cpus: Sequence[int], interrupts: str) -> int:
+    """Of these CPUs, the last that devices have not interrupted far more often than another.
+
+    `interrupts`: the text of /proc/interrupts (proc(5)), or nothing. Its counts are of all the time that the machine is
+    up: only an order of magnitude matters, so that processes that look at different times find the same CPU.
+    """
+    counts = dict.fromkeys(cpus, 0) | _device_interrupts(interrupts)
+    many = _FAR_MORE * max(_FEW_INTERRUPTS, min(counts[cpu] for cpu in cpus))
+    return [cpu for cpu in cpus if counts[cpu] <= many][-1]
+
+
+def _device_interrupts(interrupts: str) -> dict[int, int]:
+    """By CPU; rows of devices begin with a number, those of the CPUs themselves (timers, calls) with a name."""
+    heading, *rows = interrupts.splitlines() or [""]
+    cpus = [int(number) for number in re.findall(r"CPU(\d+)", heading)]
+    row_of_a_device = re.compile(rf"\s*\d+:((?:\s+\d+){{{len(cpus)}}})\s")
+    devices = [map(int, found[1].split()) for found in map(row_of_a_device.match, rows) if found]
+    return {cpu: sum(column) for cpu, *column in zip(cpus, *devices, strict=True)}
 
 
 @contextmanager
@@ -259,12 +284,17 @@ def _stolen_ticks() -> tuple[int, int]:
     return ticks[7], sum(ticks)
 
 
-def _first_value(path: Path, key: str) -> str:
+def _first_value(path: str, key: str) -> str:
+    lines = _read(path).splitlines()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.split(":")[0].strip() == key), "")
+
+
+def _read(path: str) -> str:
+    """The text of a file of the kernel's; nothing where there is none."""
     try:
-        lines = path.read_text(errors="replace").splitlines()
+        return Path(path).read_text(errors="replace")
     except OSError:
         return ""
-    return next((line.split(":", 1)[1].strip() for line in lines if line.split(":")[0].strip() == key), "")
 
 
 def _os_name() -> str:

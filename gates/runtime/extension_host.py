@@ -7,6 +7,7 @@ An extension is one Python file `STATE/extensions/NAME.py` that marks its functi
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +20,7 @@ from gates.runtime.trust import Guard
 PROJECT = "gates"
 HOST: Uid = ("Host", "extensions")
 hookspec = pluggy.HookspecMarker(PROJECT)
+_KIND = itemgetter("kind")
 
 Event = Mapping[str, Any]
 
@@ -85,9 +87,10 @@ class ExtensionHost:
         Who was there to receive them is on record as well, since extensions come and go by records of their own.
         """
         with self._guard.turn():
-            answers = [self._caller(event["kind"])(event=event) for event in events]
+            kinds = Counter(map(_KIND, events))
+            callers = {kind: self._caller(kind) for kind in kinds}
+            answers = [callers[event["kind"]](event=event) for event in events]
             if self._guard.audit is not None:
-                kinds = Counter(event["kind"] for event in events)
                 self._guard.record({"event": "dispatched", "kinds": kinds, "answers": sum(map(len, answers))})
             return answers
 

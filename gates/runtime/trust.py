@@ -28,9 +28,12 @@ AUDIT_LOG = "audit.log"
 RUNTIME = "runtime"
 """The name of the trust manifest."""
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
-def _json(event: Any) -> bytes:
-    return json.dumps(event, separators=(",", ":")).encode("ascii")
+
+def as_json(event: Any) -> bytes:
+    """An event as the audit log has it."""
+    return _ENCODER.encode(event).encode("ascii")
 
 
 class Guard:
@@ -97,7 +100,7 @@ class Guard:
         if self.policy is not None:
             self.policy.require(principal, action, resource)
 
-    def record(self, event: Mapping[str, Any], encode: Callable[[Any], bytes] = _json) -> None:
+    def record(self, event: Mapping[str, Any], encode: Callable[[Any], bytes] = as_json) -> None:
         """Write into the audit log; it is on disk when the turn ends.
 
         It is encoded at once: what it was made of is in the processor's caches now, and can be freed. `encode`: a

@@ -190,6 +190,39 @@ def test_the_only_cpu_there_is_is_shared() -> None:
         os.sched_setaffinity(0, before)
 
 
+def interrupts(*rows: str) -> str:
+    return "\n".join(["           CPU0       CPU1       CPU2       ", *rows, ""])
+
+
+DISK_ON_THE_LAST = interrupts(
+    " 24:          1          0          0  IO-APIC   5-edge      ACPI:Ged",
+    " 36:         12      40000     900000  PCI-MSIX-0000:00:02.0   1-edge      virtio1-req.0",
+    "LOC:    4539861    5045194          3   Local timer interrupts",
+    "ERR:          0",
+)
+
+
+@pytest.mark.parametrize(
+    ("cpus", "text", "measures"),
+    [
+        ([0, 1, 2], DISK_ON_THE_LAST, 0),
+        ([1, 2], DISK_ON_THE_LAST, 1),
+        ([2], DISK_ON_THE_LAST, 2),
+        ([0, 1, 2], interrupts(" 36: 100000 90000 300000 disk"), 2),
+        ([0, 1, 2], interrupts(" 36: 0 0 9000 disk"), 2),
+        ([0, 1, 2], interrupts("LOC: 0 0 900000 Local timer interrupts"), 2),
+        ([0, 3], interrupts(" 36: 900000 0 0 disk"), 3),
+        ([0, 1], "", 1),
+        ([0, 1], "no table\n 36: 0 900000 disk\n", 1),
+        ([0, 1], interrupts(" 36: 0 900000", " 37: what is this?"), 1),
+    ],
+)
+def test_subjects_are_measured_on_the_last_cpu_that_devices_leave_alone(
+    cpus: list[int], text: str, measures: int
+) -> None:
+    assert host.last_quiet_cpu(cpus, text) == measures
+
+
 # ---- the fingerprint ------------------------------------------------------------------------------------
 
 
