@@ -112,6 +112,10 @@ class ProfilerError(PrfpipeError):
     """A profile is missing, too small or not usable."""
 
 
+class TooFewSamplesError(ProfilerError):
+    """A profile that is valid but for its number of samples."""
+
+
 class SigningKeyError(PrfpipeError):
     """A key, or the folder that holds the keys, cannot be used; what was measured is kept."""
 

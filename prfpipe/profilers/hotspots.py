@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from prfpipe.doctrine import HOTSPOTS as TOP
-from prfpipe.errors import ProfilerError
+from prfpipe.errors import ProfilerError, TooFewSamplesError
 from prfpipe.models import CpuProfile, Hotspot
 from prfpipe.profilers.frames import Frame, Stacks, Targets
 
@@ -17,7 +17,8 @@ def summarize(stacks: Stacks, *, errors: int, targets: Targets) -> CpuProfile:
     """Summary of a profile that counts only operations; hotspots are the top 10 by self and by total.
 
     Raises:
-        ProfilerError: too few samples, too many sampling errors or too many unknown frames to say anything.
+        TooFewSamplesError: too few samples to say anything.
+        ProfilerError: too many sampling errors, or too many frames without a name.
     """
     samples = sum(stacks.values())
     unknown = percent(sum(n for stack, n in stacks.items() if any(f.unknown for f in stack)), samples)
@@ -38,7 +39,7 @@ def summarize(stacks: Stacks, *, errors: int, targets: Targets) -> CpuProfile:
 
 def _refuse_invalid(samples: int, errors: int, unknown_percent: float) -> None:
     if samples < MIN_SAMPLES:
-        raise ProfilerError(
+        raise TooFewSamplesError(
             f"invalid profile: {samples} samples inside operations, at least {MIN_SAMPLES} are needed",
             hint="Profile for longer, or give the primary scenario longer operations.",
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prfpipe import profilers
-from prfpipe.errors import ProfilerError, SubjectCrashError, SubjectError
+from prfpipe.errors import ProfilerError, SubjectCrashError, SubjectError, TooFewSamplesError
 from prfpipe.models import AllocationProfile, CpuProfile, LeverSpec, ProfileDiff, ProfileRecord, PythonVariant
 from prfpipe.profilers import differential, folded
 from prfpipe.profilers.flamegraph import differential as differential_svg
@@ -97,6 +97,14 @@ def _targets(spec: LeverSpec, *own: str) -> Targets:
 
 
 def _profile(job: Job, profiler: Profiler, progress: Progress) -> tuple[CpuProfile | AllocationProfile, int]:
+    """A profile; where neighbours left the sampler too little of the time, one of a longer run."""
+    try:
+        return _collected(job, profiler, progress)
+    except TooFewSamplesError:
+        return _collected(replace(job, seconds=_PATIENCE * job.seconds), profiler, progress)
+
+
+def _collected(job: Job, profiler: Profiler, progress: Progress) -> tuple[CpuProfile | AllocationProfile, int]:
     scratch = job.scratch / profiler.name
     output, report = scratch / "profile.raw", scratch / "report.txt"
     with _blaming(profiler):

@@ -7,15 +7,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from prfpipe import profilers
-from prfpipe.errors import ProfilerError, SubjectCrashError, SubjectHangError
+from prfpipe.errors import ProfilerError, SubjectCrashError, SubjectHangError, TooFewSamplesError
 from prfpipe.models import CommandVariant, LeverSpec, ProfileRecord, PythonVariant, Scenario, Variants
 from prfpipe.profilers import folded, hotspots
+from prfpipe.profilers.protocol import Run
+from prfpipe.profilers.py_spy import PySpy
 from prfpipe.profilers.session import Job, explain_difference, profile_variant
 from prfpipe.progress import Silent
 
@@ -121,6 +124,26 @@ def processes_of(tmp_path: Path) -> list[str]:
         if str(tmp_path) in line:
             found.append(line.replace("\0", " "))
     return found
+
+
+@pytest.mark.parametrize("poor", [1, 2])
+def test_a_profile_with_too_few_samples_is_made_again_for_longer_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, poor: int
+) -> None:
+    operations: list[int] = []
+    collect = PySpy.collect
+
+    def counted(profiler: PySpy, run: Run) -> object:
+        operations.append(run.operations)
+        if len(operations) <= poor:
+            raise TooFewSamplesError("invalid profile", hint="")
+        return collect(profiler, run)
+
+    monkeypatch.setattr(PySpy, "collect", counted)
+    with nullcontext() if poor == 1 else pytest.raises(TooFewSamplesError):
+        assert profiled(tmp_path, "py-spy").cpu
+    assert operations[1] > operations[0]
+    assert len(operations) == 2
 
 
 @each_profiler
@@ -346,8 +369,11 @@ def test_the_world_is_prepared_before_each_operation(tmp_path: Path) -> None:
 
 KILLED = """
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from prfpipe.models import LeverSpec
+from prfpipe.profilers.protocol import Run
+from prfpipe.profilers.py_spy import PySpy
 from prfpipe.profilers.session import Job, profile_variant
 from prfpipe.progress import Silent
 
