@@ -1,12 +1,12 @@
 """PRF-01's measuring: what a start is, how it ends, and each way in which one does not count."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from prfpipe import host
 from prfpipe.errors import GateError, ProfilerError
 from prfpipe.gates import cold_start
 from prfpipe.gates.cold_start import LAST_PHASE, AnyProgram, OwnSubject, open_measurement
@@ -206,8 +206,7 @@ def test_each_start_has_another_hash_seed_and_another_size(tmp_path: Path) -> No
 
 
 def test_a_start_is_pinned_to_the_measuring_cpu(tmp_path: Path) -> None:
-    cpu = max(os.sched_getaffinity(0))
-    source = f"import os,sys; sys.exit(os.sched_getaffinity(0) != {{{cpu}}})"
+    source = f"import os,sys; sys.exit(os.sched_getaffinity(0) != {{{host.measuring_cpu()}}})"
     report_of(**of_command(tmp_path, *python(source)))
 
 
