@@ -369,11 +369,8 @@ def test_the_world_is_prepared_before_each_operation(tmp_path: Path) -> None:
 
 KILLED = """
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from prfpipe.models import LeverSpec
-from prfpipe.profilers.protocol import Run
-from prfpipe.profilers.py_spy import PySpy
 from prfpipe.profilers.session import Job, profile_variant
 from prfpipe.progress import Silent
 

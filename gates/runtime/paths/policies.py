@@ -60,5 +60,5 @@ def _changes(items: Sequence[Any]) -> bool:
 def _encoded(event: Any) -> bytes:
     try:
         return orjson.dumps(event)
-    except TypeError:  # a number of more than 64 bits
+    except TypeError:  # a number of more than 64 bits, or half a surrogate pair
         return as_json(event)
