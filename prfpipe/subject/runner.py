@@ -25,6 +25,9 @@ from typing import Any, BinaryIO
 
 PROTOCOL = 1
 
+WORKLOAD_COLLECTS_AFTER = 100_000
+"""Objects. Operations are many small lists without cycles: looking for garbage takes as long as making them."""
+
 Message = dict[str, Any]
 
 
@@ -247,6 +250,8 @@ def main() -> None:
     """Serve over the pipes that the environment names."""
     role, file, tree = sys.argv[1:4]
     server = SubjectServer(file, tree) if role == "subject" else WorkloadServer(file, tree)
+    if role == "workload":
+        gc.set_threshold(WORKLOAD_COLLECTS_AFTER)
     read_fd, write_fd = int(os.environ["PRFPIPE_READ_FD"]), int(os.environ["PRFPIPE_WRITE_FD"])
     with os.fdopen(read_fd, "rb") as incoming, os.fdopen(write_fd, "wb") as outgoing:
         serve(server, incoming, outgoing)
