@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from io import FileIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -150,8 +151,11 @@ def _parent(pid: int) -> int:
 
 
 def _processes() -> list[int]:
-    # Only names are matched: a longer pattern has glob look at each file, which raises for a process that just ends.
-    return [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+    try:
+        with os.scandir("/proc") as entries:
+            return [int(entry.name) for entry in entries if entry.name.isdecimal()]
+    except OSError:
+        return []
 
 
 def _can_run(pid: int) -> bool:
@@ -181,7 +185,9 @@ def _stat(pid: int, name: str = "stat") -> list[str]:
 
 
 def _read(pid: int, name: str) -> bytes:
+    # A look at a family reads a file of each process of the machine: with pathlib and buffers it takes twice as long.
     try:
-        return Path("/proc", str(pid), name).read_bytes()
+        with FileIO(f"/proc/{pid}/{name}") as file:
+            return file.readall()
     except OSError:
         return b""

@@ -1,8 +1,9 @@
 """A bundle goes to an S3 server and comes back, by http and by https, while the server fails in every way."""
 
 import socket
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
@@ -38,26 +39,30 @@ LASTING = {
 """What a person is told if it goes on at every upload: words of the message."""
 
 
-@pytest.mark.parametrize("name", CURED)
+def over_one_or_the_other(names: Iterable[str]) -> pytest.MarkDecorator:
+    """Each fault over http or https, in turn: where they differ is in connections; `make reliability` tries both."""
+    pairs = sorted(zip(cycle(["http", "https"]), names))  # a server is started for each change
+    return pytest.mark.parametrize(("_trip", "name"), pairs, indirect=["_trip"])
+
+
+@over_one_or_the_other(CURED)
 def test_what_goes_wrong_once_is_made_good_within_the_same_command(trip: Trip, name: str) -> None:
     trip.server.fail_at(3, CASES[name].fault)
     trip.send()
     assert trip.bring() == trip.expected
 
 
-@pytest.mark.parametrize(("name", "words"), LASTING.items(), ids=LASTING.keys())
-def test_what_goes_on_ends_with_one_message_and_later_the_same_command_completes(
-    trip: Trip, name: str, words: str
-) -> None:
+@over_one_or_the_other(LASTING)
+def test_what_goes_on_ends_with_one_message_and_later_the_same_command_completes(trip: Trip, name: str) -> None:
     trip.server.fail_at(3, CASES[name].fault, FOR_EVER)
-    with pytest.raises(StoreError, match=words) as caught:
+    with pytest.raises(StoreError, match=LASTING[name]) as caught:
         trip.send(IMPATIENT if CASES[name].slow else QUICK)
     assert caught.value.hint
     outcome = suffer(trip, name, 3, FOR_EVER)
     assert outcome.problem == ""
 
 
-@pytest.mark.parametrize("name", ["body shorter than its length", "flipped byte", "404 after put"])
+@over_one_or_the_other(["body shorter than its length", "flipped byte", "404 after put"])
 def test_what_is_read_wrongly_once_is_read_again(trip: Trip, name: str) -> None:
     first_read_back = 4
     trip.server.fail_at(first_read_back, CASES[name].fault)
@@ -65,7 +70,7 @@ def test_what_is_read_wrongly_once_is_read_again(trip: Trip, name: str) -> None:
     assert trip.bring() == trip.expected
 
 
-@pytest.mark.parametrize("name", ["body shorter than its length", "body longer than the object", "flipped byte"])
+@over_one_or_the_other(["body shorter than its length", "body longer than the object", "flipped byte"])
 def test_what_is_always_read_wrongly_is_never_taken_for_the_bundle(trip: Trip, name: str) -> None:
     trip.send()
     trip.server.fail_at(len(trip.server.seen) + 1, s3.answer(500, "InternalError"))
@@ -173,7 +178,7 @@ def test_a_statement_deleted_after_archiving_takes_the_bundle_out_of_the_list_an
     assert [ref.run_id for ref in list_bundles(trip.store(QUICK))] == [bundles.RUN_ID]
 
 
-@pytest.mark.parametrize("name", ["looping page", "page without the next", "another web server"])
+@over_one_or_the_other(["looping page", "page without the next", "another web server"])
 def test_a_listing_that_is_not_whole_is_an_error_and_not_a_shorter_list(trip: Trip, name: str) -> None:
     trip.send()
     trip.server.fail("LIST", CASES[name].fault, FOR_EVER)
