@@ -2,11 +2,12 @@
 
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from prfpipe.attest import read_statement
+from prfpipe.bundle import read_tree
 from prfpipe.layout import STATEMENT
 from prfpipe.store import open_store
 from prfpipe.store.evidence import archive
@@ -20,27 +21,27 @@ THIRD = "20261125T081500Z-lev-01-00000003"
 
 
 @cache
-def _built(run_id: str) -> Path:
+def _files(run_id: str) -> dict[str, bytes]:
     """Made once: building a bundle is most of the time of these tests."""
-    return bundles.build(Path(mkdtemp(prefix="sealed-")), bundles.Parts.of(bundles.plan(run_id=run_id)))
+    with TemporaryDirectory() as folder:
+        return read_tree(bundles.build(Path(folder), bundles.Parts.of(bundles.plan(run_id=run_id))))
 
 
 def seal(runs: Path, run_id: str = FIRST) -> Path:
     """A sealed run in the folder of runs."""
-    source = _built(run_id)
-    for path in sorted(source.rglob("*")):
-        if path.is_file():
-            there = runs / run_id / path.relative_to(source)
-            there.parent.mkdir(parents=True, exist_ok=True)
-            there.write_bytes(path.read_bytes())
+    for name, data in _files(run_id).items():
+        there = runs / run_id / name
+        there.parent.mkdir(parents=True, exist_ok=True)
+        there.write_bytes(data)
     return runs / run_id
 
 
 def put(store: str, run_id: str = FIRST) -> str:
     """A bundle in a store that no run folder here knows of."""
-    folder = _built(run_id)
-    manifest = read_statement((folder / STATEMENT).read_bytes()).files
-    return archive(open_store(store), folder, "LEV-01", run_id, manifest)
+    with TemporaryDirectory() as elsewhere:
+        folder = seal(Path(elsewhere), run_id)
+        manifest = read_statement((folder / STATEMENT).read_bytes()).files
+        return archive(open_store(store), folder, "LEV-01", run_id, manifest)
 
 
 def no_waiting(patch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ def gate_on(tmp_path: Path, script: str) -> "subprocess.Popen[bytes]":
     words = ("-c", RUN, "gate", "PRF-01", "--ready", "never", "--", "sh", "-c", script)
     return subprocess.Popen(
         [sys.executable, *words],
-        env={**os.environ, **places},
+        env={**os.environ, **places, "TMPDIR": str(tmp_path)},  # who is killed leaves its scratch folder
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=ROOT,
