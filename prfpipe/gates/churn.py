@@ -32,7 +32,8 @@ from prfpipe.models import GateTable, PythonSubject
 from prfpipe.models.base import Record, Sha256
 from prfpipe.profilers import folded
 from prfpipe.profilers.frames import WARM_UP, Frame, Paths, Stack
-from prfpipe.subject.process import Launch, Subject
+from prfpipe.subject.child import Launch
+from prfpipe.subject.process import Subject
 from prfpipe.subject.variants import python_argv, subject_environment
 
 INSIDE = Path(prfpipe.__file__).parent / "gates" / "inside"

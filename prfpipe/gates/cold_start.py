@@ -36,7 +36,8 @@ from prfpipe.models.base import Record
 from prfpipe.plan import without_secrets
 from prfpipe.profilers import folded
 from prfpipe.profilers.frames import Paths, Stack
-from prfpipe.subject.process import Launch, Workload
+from prfpipe.subject.child import Launch
+from prfpipe.subject.process import Workload
 from prfpipe.subject.variants import python_argv, subject_environment
 
 LAST_PHASE = "answer arrives"

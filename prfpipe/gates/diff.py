@@ -26,7 +26,8 @@ from prfpipe.models import GateTable, PythonSubject
 from prfpipe.models.base import Record
 from prfpipe.profilers import folded
 from prfpipe.profilers.frames import Paths
-from prfpipe.subject.process import Block, Launch, Subject, Workload
+from prfpipe.subject.child import Launch
+from prfpipe.subject.process import Block, Subject, Workload
 from prfpipe.subject.variants import python_argv, subject_environment
 
 PROFILED_S = 5.0

@@ -1,6 +1,6 @@
 """Ends what a gate started when the gate itself is killed, even by SIGKILL: a process that only waits for that.
 
-Subjects of levers are started by a program that has the kernel do it (`prfpipe.subject.process`). That takes a
+Subjects of levers are started by a program that has the kernel do it (`prfpipe.subject.child`). That takes a
 millisecond, which would be counted as the cold start of whatever is measured here; and it reaches no grandchildren.
 """
 

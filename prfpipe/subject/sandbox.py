@@ -1,7 +1,7 @@
 """What a subject may touch: writing in its own folders only, reading nothing of the run that it is measured in.
 
 The kernel enforces it (landlock(7), Linux 5.13 and later), without rights of its own and for all that the subject
-starts. It is the calling thread that is restricted, with everything that it starts from then on; see `process.py`.
+starts. It is the calling thread that is restricted, with everything that it starts from then on; see `child.py`.
 Signals to other processes are refused from Linux 6.12 on, looking into them (ptrace(2), /proc/PID/mem) always.
 """
 

@@ -17,7 +17,7 @@ from typing import Literal
 from prfpipe.digests import sha256_file, sha256_tree
 from prfpipe.errors import LeverError
 from prfpipe.models import LeverSpec, PythonVariant
-from prfpipe.subject.process import Launch
+from prfpipe.subject.child import Launch
 from prfpipe.subject.sandbox import Sandbox
 
 VariantName = Literal["baseline", "candidate"]

@@ -79,7 +79,7 @@ DURABLE = {
 }  # fmt: skip
 """Files that may call what changes a disk; everything else goes through them."""
 BESIDES = {
-    "prfpipe/profilers", "prfpipe/gates", "prfpipe/cli", "prfpipe/loop/stages.py", "prfpipe/subject/process.py",
+    "prfpipe/profilers", "prfpipe/gates", "prfpipe/cli", "prfpipe/loop/stages.py", "prfpipe/subject/child.py",
     "prfpipe/measure.py", "prfpipe/compliance/seen.py",
 }  # fmt: skip
 """Files that write what is not evidence: scratch, pages for people, a template."""

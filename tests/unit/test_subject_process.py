@@ -11,7 +11,8 @@ import pytest
 
 from prfpipe.errors import PrfpipeError, SubjectCrashError, SubjectHangError, SubjectStartError
 from prfpipe.subject import family
-from prfpipe.subject.process import Child, Subject
+from prfpipe.subject.child import Child
+from prfpipe.subject.process import Subject
 from prfpipe.subject.variants import subject_launch
 from tests.support.levers import spec_of, write_lever
 from tests.support.subjects import TIMEOUT, answer, code, ended_by, is_running, running, started, wait_until_gone
