@@ -34,34 +34,48 @@ def check_gates(gates: Path, against: str | None = None) -> list[Checked]:
 
 
 def _check_all(gates: Path, against: str | None) -> Iterator[Checked]:
-    before = {} if against is None else _specs_at(gates, against)
+    past = None if against is None else _Past(gates, against)
     for path in sorted(gates.glob(f"*/{FILE_NAME}")):
         try:
             gate = load_gate(path.parent)
-            if gate.spec.id in before:
-                check_extends(before[gate.spec.id], gate.spec, f"{path} against {against}")
+            for name, before in past.ledgers_of(gate.spec.id) if past else ():
+                check_extends(before, gate.spec, f"{path} against {against}:{name}")
             yield Checked(path.parent, gate)
         except InputError as error:
             yield Checked(path.parent, None, error.message)
 
 
-def _specs_at(gates: Path, commit: str) -> dict[str, GateSpec]:
-    """The gates that a commit has under the folder, by id: a folder that was renamed has the ledger that it had."""
-    _git(gates, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}", missing=f"no commit {commit!r}")
-    listed = _git(gates, "ls-tree", "-r", "-z", "--name-only", commit, "--", ".").decode().split("\0")
-    specs = (_spec_at(gates, commit, name) for name in listed if Path(name).name == FILE_NAME and name.count("/") == 1)
-    return {spec.id: spec for spec in specs}
+class _Past:
+    """The gates of a commit. Raises `GateError`: no such commit, or git fails."""
 
+    def __init__(self, gates: Path, commit: str) -> None:
+        self._gates, self._commit = gates, commit
+        _git(gates, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}", missing=f"no commit {commit!r}")
+        folder = _git(gates, "rev-parse", "--show-prefix").decode().rstrip("\n")
+        listed = _git(gates, "ls-tree", "-r", "-z", "--full-tree", "--name-only", commit).decode().split("\0")
+        names = [name for name in listed if Path(name).name == FILE_NAME]
+        here = [name for name in names if name.startswith(folder) and name.removeprefix(folder).count("/") == 1]
+        self._here = {name: self._spec(name) for name in here}
+        self._elsewhere = [name for name in names if name not in self._here]
 
-def _spec_at(gates: Path, commit: str, name: str) -> GateSpec:
-    with TemporaryDirectory(prefix="prfpipe-gate-") as scratch:
-        path = Path(scratch, FILE_NAME)
-        path.write_bytes(_git(gates, "show", f"{commit}:./{name}"))
-        try:
-            return read_spec(path)[0]
-        except GateError as error:
-            where = error.message.replace(str(path), f"{commit}:{gates.name}/{name}")
-            raise GateError(where, hint="--against needs a commit whose gates this version can read.") from error
+    def ledgers_of(self, identity: str) -> list[tuple[str, GateSpec]]:
+        """Those of the gate with this id, whatever its folder was called; moved elsewhere, it has the one it had."""
+        found = [(name, spec) for name, spec in self._here.items() if spec.id == identity]
+        if found:
+            return found
+        everywhere = [(name, self._spec(name)) for name in self._elsewhere]
+        return [(name, spec) for name, spec in everywhere if spec.id == identity]
+
+    def _spec(self, name: str) -> GateSpec:
+        with TemporaryDirectory(prefix="prfpipe-gate-") as scratch:
+            path = Path(scratch, FILE_NAME)
+            path.write_bytes(_git(self._gates, "show", f"{self._commit}:{name}"))
+            try:
+                return read_spec(path)[0]
+            except GateError as error:
+                where = error.message.replace(str(path), f"{self._commit}:{name}")
+                hint = "--against needs a commit whose gates this version can read."
+                raise GateError(where, hint=hint) from error
 
 
 def _git(folder: Path, *words: str, missing: str = "git failed") -> bytes:

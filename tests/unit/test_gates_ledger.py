@@ -423,12 +423,24 @@ def test_a_folder_that_was_renamed_has_the_ledger_that_it_had(tmp_path: Path) ->
     assert "changes.0 (2026-11-01) is not what it was" in found.problem
 
 
+def test_the_folder_of_all_gates_that_was_renamed_has_the_ledgers_that_it_had(tmp_path: Path) -> None:
+    """Also where another gate stood there already."""
+    write_gate(tmp_path / "gates" / "churn", gate_yaml())
+    write_gate(tmp_path / "budgets" / "cold", gate_yaml(id="PRF-01"))
+    commit(tmp_path)
+    (tmp_path / "gates" / "churn").rename(tmp_path / "budgets" / "churn")
+    assert [item.problem for item in check_gates(tmp_path / "budgets", "HEAD")] == ["", ""]
+    write_gate(tmp_path / "budgets" / "churn", gate_yaml({"work": 900.0}))
+    (changed, _) = check_gates(tmp_path / "budgets", "HEAD")
+    assert "against HEAD:gates/churn/gate.yaml: changes.0 (2026-11-01) is not what it was" in changed.problem
+
+
 def test_a_commit_whose_gates_cannot_be_read_is_named(tmp_path: Path) -> None:
     write_gate(tmp_path / "churn", gate_yaml())
     (tmp_path / "churn" / "gate.yaml").write_text("id: [")
     commit(tmp_path)
     write_gate(tmp_path / "churn", gate_yaml())
-    with pytest.raises(GateError, match=rf"^HEAD:{tmp_path.name}/churn/gate\.yaml:\d"):
+    with pytest.raises(GateError, match=r"^HEAD:churn/gate\.yaml:\d"):
         check_gates(tmp_path, "HEAD")
 
 
