@@ -63,6 +63,7 @@ async def _gate_again(client: PrefectClient) -> AutomationCore:
                 deployment_id=deployment.id,
                 parameters={
                     "gate": _from_event('resource["prefect.resource.name"]'),
+                    "profile": _from_event('payload["profile"]'),
                     "effort": Effort.RIGOROUS.value,
                 },
             )

@@ -1,7 +1,8 @@
 """The gates PRF-01 to PRF-04 as a Prefect flow: a task a gate.
 
 Nothing is timed across a Prefect call, and nothing is retried: a gate that is repeated until it passes proves
-nothing. Answers of any kind complete the flow with their names; where a gate measured nothing the flow fails.
+nothing. (An automation may look at a failure once more, as a run of its own and at rigorous effort: `automations.py`.)
+Answers of any kind complete the flow with their names; where a gate measured nothing the flow fails.
 """
 
 from collections.abc import Sequence
@@ -11,11 +12,12 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import State
+from prefect.events import emit_event
 from prefect.states import Completed, Failed
 
 from flows.exclusive import turn_on
-from flows.names import run_name
-from flows.telling import emit, run_log, tell_failures_in_our_words
+from flows.names import GATE_FAILED, run_name
+from flows.telling import emit, labels, run_log, tell_failures_in_our_words
 from prfpipe import host
 from prfpipe.gates.events import events_for
 from prfpipe.gates.history import past_runs
@@ -67,7 +69,7 @@ def measure(gate: Gate, profile: DeploymentProfile, options: GateOptions, settin
 
 @task(task_run_name="publish", cache_policy=NO_CACHE, persist_result=False)
 def publish(ended: Sequence[Ended], effort: Effort, settings: Settings) -> None:
-    """Show the table in the UI, and send the doctrine's events."""
+    """Show the table in the UI, and send the doctrine's events; of a gate that failed also that it did, once."""
     reports = [item for item in ended if isinstance(item, GateReport)]
     parent = settings.gate_reports.resolve()
     earlier = [run for report in reports for run in past_runs(parent, report)]
@@ -79,3 +81,9 @@ def publish(ended: Sequence[Ended], effort: Effort, settings: Settings) -> None:
     for report in reports:
         for event in events_for(report):
             emit(event, f"prfpipe.gate.{report.id}", report.id, report.host.name, effort)
+        if report.state == "fail":
+            emit_event(
+                event=GATE_FAILED,
+                resource=labels(f"prfpipe.gate.{report.id}", report.id, report.host.name, effort),
+                payload={"profile": report.profile.value, "run_id": report.run_id, "message": headline(report)},
+            )

@@ -7,7 +7,7 @@ from typing import Any
 from prfpipe import host
 
 POOL, QUEUE = "bench", "default"
-GAIN_LOST, GATE_FAILED, ARCHIVE_REFUSED = "prfpipe.gain-lost", "prfpipe.PRF-004", "prfpipe.archive-refused"
+GAIN_LOST, GATE_FAILED, ARCHIVE_REFUSED = "prfpipe.gain-lost", "prfpipe.gate-failed", "prfpipe.archive-refused"
 EFFORT_LABEL = "prfpipe.effort"
 TAG = "prfpipe"
 # How often a run says that it lives: the shortest that Prefect allows. `prefect.yaml` sets it for each deployment.

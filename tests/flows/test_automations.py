@@ -68,7 +68,11 @@ def _emit(event: str, kind: str, name: str, effort: str | None) -> None:
     emit_event(
         event=event,
         resource=telling.labels(f"prfpipe.{kind}.{name}", name, "bench-1", effort),
-        payload={"run_id": "20261123T081500Z-lev-01-3f9c2a7b", "message": 'half of it "is gone"\nsince yesterday'},
+        payload={
+            "run_id": "20261123T081500Z-lev-01-3f9c2a7b",
+            "message": 'half of it "is gone"\nsince yesterday',
+            "profile": "enterprise",
+        },
     )
 
 
@@ -100,7 +104,7 @@ def test_a_gate_that_fails_is_run_again_rigorously(server: Server, receiver: Rec
     _emit(GATE_FAILED, "gate", "PRF-04", "standard")
     wait_until(lambda: bool(_runs(server, "performance-gates")), SECONDS, "a run of the gates")
     [run] = _runs(server, "performance-gates")
-    assert (run["parameters"]["gate"], run["parameters"]["effort"]) == ("PRF-04", "rigorous")
+    assert run["parameters"] == {"gate": "PRF-04", "profile": "enterprise", "effort": "rigorous"}
 
 
 def test_what_rigorous_effort_confirms_is_told_once_and_starts_nothing(server: Server, receiver: Receiver) -> None:

@@ -6,6 +6,7 @@ from types import ModuleType
 
 import pytest
 
+from flows.names import GATE_FAILED
 from prfpipe.gates.run import MEASURES
 from tests.flows.prefect_server import Server
 from tests.support.gates import gate_yaml, write_gate
@@ -38,6 +39,18 @@ def test_a_red_gate_completes_with_its_answer_and_a_page(gates: ModuleType, serv
     assert sorted(task["name"] for task in tasks) == ["measure PRF-02", "publish"]
     [page] = server.find("artifacts", artifacts={"flow_run_id": {"any_": [flow_run_id]}})
     assert "| PRF-02 | work | fail |" in page["data"]
+
+
+def test_a_red_gate_is_told_once_however_many_budgets_it_missed(
+    gates: ModuleType, server: Server, tmp_path: Path
+) -> None:
+    slow = {"work": SLOW, "more": SLOW}
+    write_gate(tmp_path / "gates" / "churn", gate_yaml(dict.fromkeys(slow, 2.5), params={"work": slow}))
+    gates.performance_gates("PRF-02", profile="enterprise", return_state=True)
+    [folder] = (tmp_path / "gate_reports" / "PRF-02").iterdir()
+    [told] = server.events(GATE_FAILED, folder.name)
+    assert told["payload"]["profile"] == "enterprise"
+    assert "PRF-02 FAIL" in told["payload"]["message"]
 
 
 def test_a_gate_that_measured_nothing_fails_the_run(gates: ModuleType, tmp_path: Path) -> None:
