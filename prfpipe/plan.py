@@ -5,6 +5,7 @@ import re
 import secrets
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -105,17 +106,35 @@ def provenance(command: tuple[str, ...], folder: Path, now: datetime) -> Provena
     return Provenance(
         git_commit=_git(folder, "rev-parse", "HEAD") or NO_COMMIT,
         git_dirty=bool(_git(folder, "status", "--porcelain", "--", ".")),
-        command=tuple(without_secrets(word) for word in command),
+        command=words_without_secrets(command),
         created_at=now.isoformat(timespec="milliseconds"),
         tools={"python": platform.python_version(), **{name: _version(name) for name in _TOOLS}},
     )
 
 
-def without_secrets(word: str) -> str:
-    """A word of a command line without credentials in a URL (`//user:password@`, `?key=...&secret=...`)."""
+_CREDENTIAL = r"(?:key|secret|token|password)[\w-]*"
+_CREDENTIAL_OPTION = re.compile(rf"(?i)--?[\w-]*{_CREDENTIAL}")
+_CREDENTIALS = (
     # Up to the last `@` before the options: pasted passwords hold slashes and at signs.
-    word = re.sub(r"//[^\s?]+@", "//***@", word)
-    return re.sub(r"(?i)((?:key|secret|token|password)[\w-]*=)[^&\s]+", r"\1***", word)
+    (re.compile(r"//[^\s?]+@"), "//***@"),
+    (re.compile(rf"(?i)({_CREDENTIAL}=)[^&\s]+"), r"\1***"),
+    (re.compile(rf"(?i)(\s--?[\w-]*{_CREDENTIAL}\s+)\S+"), r"\1***"),
+    (re.compile(rf"(?i)\b((?:authorization|cookie|x-[\w-]*{_CREDENTIAL}):\s*)[^'\"]+"), r"\1***"),
+    (re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]+"), r"\1***"),
+)
+
+
+def without_secrets(text: str) -> str:
+    """A text without credentials: in a URL (`//user:password@`, `?key=...`), in a header, after `--password`."""
+    for pattern, shown in _CREDENTIALS:
+        text = pattern.sub(shown, text)
+    return text
+
+
+def words_without_secrets(words: Sequence[str]) -> tuple[str, ...]:
+    """A command line without credentials, also where one is a word of its own behind its option."""
+    options = [False, *(_CREDENTIAL_OPTION.fullmatch(word) is not None for word in words)]
+    return tuple("***" if behind else without_secrets(word) for behind, word in zip(options, words, strict=False))
 
 
 def _git(folder: Path, *arguments: str) -> str:

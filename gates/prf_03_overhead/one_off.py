@@ -67,9 +67,9 @@ def _provenance(costs: dict[str, int], state: Path) -> None:
 
 
 def _policy(costs: dict[str, int], state: Path) -> None:
-    from gates.runtime.policy import Policy
+    from gates.runtime.policy import Policy, engine
 
-    timed(costs, "policy: import of the engine", lambda: import_module("cedarpy"))
+    timed(costs, "policy: import of the engine", engine)
     texts = [(state / "trust" / name).read_text(encoding="utf-8") for name in ("policies.cedar", "entities.json")]
     policy = Policy(texts[0], texts[1], 1)
     caller, host = ("Extension", "redact_1"), ("Host", "extensions")

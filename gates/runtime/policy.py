@@ -70,12 +70,12 @@ class Policy:
         asking = others if principal in others and len(others) <= AT_ONCE else [principal]
         what = {"action": _uid(("Action", action)), "resource": _uid(resource), "context": "{}"}
         requests = [{"principal": _uid(one)} | what for one in asking]
-        for one, found in zip(asking, _cedar().is_authorized_batch(requests, *self._parsed), strict=True):
+        for one, found in zip(asking, engine().is_authorized_batch(requests, *self._parsed), strict=True):
             self._decisions[one, action, resource] = bool(found.allowed)
 
     def _parse(self) -> None:
         policies, entities = self._sources
-        cedarpy = _cedar()
+        cedarpy = engine()
         try:
             parsed = cedarpy.PolicySet.from_str(policies), cedarpy.Entities.from_json_str(entities)
             self._principals = _by_type(entities)
@@ -92,7 +92,7 @@ def _by_type(entities: str) -> dict[str, list[Uid]]:
     return found
 
 
-def _cedar() -> Any:
+def engine() -> Any:
     """The engine's bindings; making the classes of their syntax tree takes four times as long as all else of them."""
     later("cedarpy.pst")
     import cedarpy

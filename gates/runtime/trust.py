@@ -28,6 +28,7 @@ AUDIT_LOG = "audit.log"
 RUNTIME = "runtime"
 """The name of the trust manifest."""
 
+_LONGEST_MESSAGE = 1000
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
@@ -122,6 +123,12 @@ class Guard:
             if not fault.on_record:
                 self.record({"event": "refused", "fault": type(fault).__name__, "message": str(fault)})
                 fault.on_record = True
+            raise
+        except Exception as error:
+            # What was done before it stays done.
+            if self._turns == 1:
+                message = str(error)[:_LONGEST_MESSAGE]
+                self.record({"event": "failed", "fault": type(error).__name__, "message": message})
             raise
         finally:
             self._turns -= 1

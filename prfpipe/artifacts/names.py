@@ -14,18 +14,24 @@ _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _BREAKS = re.compile(r"[\t\r\n\v\f\u0085\u2028\u2029]+")
 # Control, format (bidirectional overrides, zero width), surrogate, line and paragraph separators.
 _UNSHOWABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_NO_CHARACTERS = frozenset("\ufffe\uffff")
+"""Not even XML can hold them."""
 
 
 def flat(text: str, limit: int = MAX_NAME) -> str:
     """One line that does nothing but show itself: no escapes, no control characters, at most `limit` long."""
     spaced = _BREAKS.sub(" ", _ANSI.sub("", text[: limit * 8]))
-    shown = "".join("�" if unicodedata.category(char) in _UNSHOWABLE else char for char in spaced)
+    shown = "".join("�" if _is_unshowable(char) else char for char in spaced)
     return shorten(shown, limit)
 
 
 def clean(text: str, limit: int = MAX_NAME) -> str:
     """`flat`, without spaces around it."""
     return flat(text.strip(), limit).strip()
+
+
+def _is_unshowable(char: str) -> bool:
+    return unicodedata.category(char) in _UNSHOWABLE or char in _NO_CHARACTERS
 
 
 def shorten(text: str, limit: int) -> str:

@@ -18,7 +18,7 @@ from prfpipe.gates.github import annotations, write_summary
 from prfpipe.gates.history import past_runs
 from prfpipe.gates.junit import junit_xml
 from prfpipe.gates.measurement import GateOptions
-from prfpipe.gates.several import EXIT_CODES, exit_code, run_gates
+from prfpipe.gates.several import EXIT_CODES, exit_code, run_gates, stopped
 from prfpipe.gates.spec import FILE_NAME, Gate, find_gate
 from prfpipe.gates.summary import Ended, Failed, flamegraphs, headline, text, worst_check
 from prfpipe.models import GATE_IDS, DeploymentProfile, Effort, GateReport
@@ -36,12 +36,7 @@ def command(arguments: argparse.Namespace) -> int:
         return _check(arguments, settings)
     gates, options = _gates(arguments, settings), _options(arguments)
     junit = _place(arguments.junit)
-    progress = Terminal()
-    try:
-        with sigterm_raises():
-            ended = run_gates(gates, DeploymentProfile(arguments.profile), options, settings, progress)
-    finally:
-        progress.finish()
+    ended = _run(gates, DeploymentProfile(arguments.profile), options, settings, junit)
     try:
         _tell_github(ended, gates, settings)
         _print(arguments, ended, settings)
@@ -49,6 +44,24 @@ def command(arguments: argparse.Namespace) -> int:
         if junit:
             _write(junit, junit_xml(ended))
     return exit_code(ended)
+
+
+def _run(
+    gates: list[Gate], profile: DeploymentProfile, options: GateOptions, settings: Settings, junit: Path | None
+) -> list[Ended]:
+    """What all of them say; where they are stopped, the JUnit file has what was said until then, and names the rest."""
+    ended: list[Ended] = []
+    progress = Terminal()
+    try:
+        with sigterm_raises():
+            ended.extend(run_gates(gates, profile, options, settings, progress))
+    except BaseException:
+        if junit:
+            _write(junit, junit_xml([*ended, *stopped(gates[len(ended) :])]))
+        raise
+    finally:
+        progress.finish()
+    return ended
 
 
 def _gates(arguments: argparse.Namespace, settings: Settings) -> list[Gate]:

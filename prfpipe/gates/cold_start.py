@@ -33,7 +33,7 @@ from prfpipe.gates.spawn import Program, Start, start
 from prfpipe.lever.checks import file_problem
 from prfpipe.models import CommandSubject, DeploymentProfile, GateTable, PythonSubject
 from prfpipe.models.base import Record
-from prfpipe.plan import without_secrets
+from prfpipe.plan import words_without_secrets
 from prfpipe.profilers import folded
 from prfpipe.profilers.frames import Paths, Stack
 from prfpipe.subject.child import Launch
@@ -177,11 +177,15 @@ class AnyProgram(ColdStart):
     def program(self) -> Program:
         """See `ColdStart.program`."""
         timeout, cpu = self.measured_on()
+        # A new one for each start: what a program keeps at home would be there for all starts but the first.
+        home = self.context.scratch / "home"
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir()
         return Program(
-            name=_short(shlex.join(map(without_secrets, self.argv))),
+            name=_short(shlex.join(words_without_secrets(self.argv))),
             argv=self.argv,
             cwd=Path.cwd() if self.context.options.command else self.context.gate.root,
-            environment=self.environment(self.context.scratch),
+            environment=self.environment(home),
             timeout=timeout,
             is_ready=partial(_contains, self.ready.encode()),
             cpu=cpu,
@@ -202,7 +206,7 @@ class AnyProgram(ColdStart):
 
     def plan(self) -> Iterator[tuple[str, str]]:
         """See `ColdStart.plan`."""
-        yield "program", shlex.join(map(without_secrets, self.argv))
+        yield "program", shlex.join(words_without_secrets(self.argv))
         yield "ready", f"a line with {self.ready!r}" if self.ready else "its first line, or its end with exit code 0"
         yield from super().plan()
 

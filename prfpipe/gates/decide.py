@@ -194,7 +194,7 @@ def overhead(
     return GateCheck(
         subject=budget.subject,
         state=_warned(state, budget, high, warn_at_percent),
-        message=_overhead_message(state, budget, stratum, doubts),
+        message=_overhead_message(_warned(state, budget, high, warn_at_percent), budget, stratum, doubts),
         unit="percent",
         budget=budget.budget,
         used_percent=_used(budget, value if high is None else high),
@@ -234,7 +234,8 @@ def _overhead_message(state: CheckState, budget: BudgetInForce, stratum: Stratum
     if state == "fail":
         return f"the overhead is above its budget of {limit}; it may be as much as {worst}"
     known = f"the overhead may be as much as {worst}, its budget is {limit}"
-    return f"{known}; {_MORE}" if state == "undecided" else known
+    by = f", under an override {budget.override}" if budget.override and state == "warn" else ""
+    return f"{known}; {_MORE}" if state == "undecided" else f"{known}{by}"
 
 
 # ---- the gate -------------------------------------------------------------------------------------------

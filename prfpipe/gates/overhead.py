@@ -173,13 +173,22 @@ class Overheads(Paired):
         return measure.Bench(self.spec, trees, context.scratch / "bench", context.host.measuring_cpu, timeout)
 
     def _conformance(self) -> tuple[str, ...]:
-        """What the checked-in cases say against either variant."""
+        """What the checked-in cases say against either variant.
+
+        Raises:
+            NothingMeasuredError: there are none, so that a runtime which does nothing would be the fastest.
+        """
+        cases = conformance.load(self.tree)
+        if not cases:
+            raise NothingMeasuredError(
+                f"{self.spec.id} has no conformance cases", hint="Write some: docs/lever-folder.md, `conformance/`."
+            )
         self.context.progress.say("PRF-03: conformance of both variants")
         scratch = self.context.scratch / "proof"
         scratch.mkdir()
         stand = Stand(self.spec, self.tree, scratch, self.seed, self.bench.timeout, self.context.progress.say)
         with stand.workload(self.spec.primary.params) as workload:
-            results = conformance.run(stand, workload, conformance.load(self.tree))
+            results = conformance.run(stand, workload, cases)
         return tuple(
             f"{result.variant} fails the conformance case `{case.name}`"
             for result in results

@@ -22,7 +22,7 @@ from prfpipe.gates.measurement import GateContext, GateOptions, Measurement
 from prfpipe.gates.spec import FILE_NAME, Gate, subject_file
 from prfpipe.lever.folder import is_installed
 from prfpipe.models import DeploymentProfile, GateCheck, GateId, GateReport
-from prfpipe.plan import new_run_id, provenance, without_secrets
+from prfpipe.plan import new_run_id, provenance, words_without_secrets
 from prfpipe.progress import Progress
 from prfpipe.settings import Settings
 
@@ -126,6 +126,8 @@ def _open(context: GateContext) -> Measurement:
 
 
 def _refuse_missing_subject(gate: Gate, options: GateOptions) -> None:
+    if options.command:
+        return  # what is measured instead needs nothing of the gate's own subject; it is told when it cannot be started
     for requirement in gate.spec.requires:
         if not is_installed(requirement):
             raise SubjectStartError(
@@ -133,7 +135,7 @@ def _refuse_missing_subject(gate: Gate, options: GateOptions) -> None:
                 hint=f"python -m pip install {shlex.join(gate.spec.requires)}",
             )
     file = subject_file(gate)
-    if file is not None and not options.command and not file.is_file():
+    if file is not None and not file.is_file():
         raise SubjectStartError(f"the subject of {gate.spec.id} is missing: {file}", hint="Put it there, or name it.")
 
 
@@ -148,7 +150,7 @@ def _report(
         title=spec.title,
         profile=context.profile,
         state=decide.word(checks),
-        program=tuple(without_secrets(word) for word in context.options.command),
+        program=words_without_secrets(context.options.command),
         checks=tuple(checks),
         budget_version=spec.version,
         warn_at_percent=spec.warn_at_percent,

@@ -1,6 +1,6 @@
 """Several gates one after the other: what one gate's failure costs is its own answer, the others still get theirs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from prfpipe.errors import InputError, PrfpipeError
 from prfpipe.gates.measurement import GateOptions
@@ -17,9 +17,15 @@ _WORST_FIRST = (PrfpipeError.exit_code, InputError.exit_code, 1, 3, 0)
 
 def run_gates(
     gates: Sequence[Gate], profile: DeploymentProfile, options: GateOptions, settings: Settings, progress: Progress
-) -> list[Ended]:
-    """What each gate says, in order; a gate that cannot be measured says why."""
-    return [_try(gate, profile, options, settings, progress) for gate in gates]
+) -> Iterator[Ended]:
+    """What each gate says, in order and as soon as it does; a gate that cannot be measured says why."""
+    return (_try(gate, profile, options, settings, progress) for gate in gates)
+
+
+def stopped(gates: Sequence[Gate]) -> list[Ended]:
+    """Of gates that did not get their turn, or not to its end: nothing was measured."""
+    message, hint = "stopped before it was decided", "Run it again; what was measured is kept beside the reports."
+    return [Failed(gate.spec.id, gate.spec.title, "Stopped", message, hint, PrfpipeError.exit_code) for gate in gates]
 
 
 def _try(gate: Gate, profile: DeploymentProfile, options: GateOptions, settings: Settings, progress: Progress) -> Ended:

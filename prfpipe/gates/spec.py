@@ -15,8 +15,9 @@ from prfpipe.errors import GateError, LeverError
 from prfpipe.gates import ledger
 from prfpipe.lever.checks import Problem, is_inside
 from prfpipe.lever.shape import REQUIREMENT
+from prfpipe.lever.text import FILE_NAME as LEVER_FILE
 from prfpipe.lever.text import Lines, line_of, read_yaml
-from prfpipe.models import CommandSubject, GateSpec, LeverSubject, PythonSubject
+from prfpipe.models import GATE_IDS, CommandSubject, GateSpec, LeverSubject, PythonSubject
 
 FILE_NAME = ledger.FILE_NAME
 HINT = "docs/gates.md describes each key of a gate.yaml."
@@ -63,12 +64,12 @@ def _read(path: Path) -> tuple[Any, Lines]:
 
 
 def find_gate(name: str, gates: Path) -> Gate:
-    """A gate by its id under `gates`, or by the path of its folder.
+    """A gate by its id under `gates`, or by the path of its folder; no folder can stand in for an id.
 
     Raises:
         GateError: there is none; the message lists those that there are.
     """
-    if os.path.isdir(name):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
+    if name not in GATE_IDS and os.path.isdir(name):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
         return load_gate(Path(name))
     known: dict[str, Gate] = {gate.spec.id: gate for gate in list_gates(gates)}
     if name in known:
@@ -144,6 +145,9 @@ def _subject(spec: GateSpec) -> Iterator[Problem]:
             # Whether the file is there is for the run to see: a subject that is missing is not bad input.
             if not is_inside(name):
                 yield ("subject",), f"subject: {name!r} must be a path inside the gate's folder"
+            elif isinstance(spec.subject, LeverSubject) and Path(name).name != LEVER_FILE:
+                # It is the one that is read there, so it has to be the one that the ledger names.
+                yield ("subject", "lever"), f"subject.lever: {name!r} must be a {LEVER_FILE}"
         case CommandSubject(command=words):
             if not words[0] or "\0" in "".join(words):
                 yield ("subject", "command"), "subject.command: the first word is empty, or a word holds NUL"

@@ -218,6 +218,12 @@ def test_a_conformance_case_that_fails_is_never_a_pass(tmp_path: Path) -> None:
     assert "baseline fails the conformance case `seven`" in found.checks[0].message
 
 
+def test_without_conformance_cases_nothing_is_measured(tmp_path: Path) -> None:
+    made = gate(tmp_path)
+    (made.root / "conformance" / "case.json").unlink()
+    assert "no conformance cases" in failure_of(made, tmp_path, samples=1, effort=Effort.QUICK).message
+
+
 def test_a_variant_that_raises_is_nothing_measured(tmp_path: Path) -> None:
     failure_of(gate(tmp_path, operate="raise RuntimeError('no log')"), tmp_path, samples=1, effort=Effort.QUICK)
 
@@ -272,6 +278,15 @@ def test_every_hot_path_has_a_budget_of_five_percent_or_a_reason() -> None:
     assert {scenario.params["path"] for scenario in lever.scenarios} == {
         scenario.params["path"] for scenario in lever.scenarios if scenario.name not in spec.out_of_scope
     }
+
+
+def test_each_path_has_a_conformance_case_for_one_client_and_where_it_is_busy_for_two() -> None:
+    cases = [json.loads(path.read_bytes()) for path in (FOLDER / "conformance").glob("*.json")]
+    proven = {
+        (case["params"]["path"], len(operation["turns"]) > 1) for case in cases for operation in case["operations"]
+    }
+    measured = {(item.params["path"], item.params.get("turns", 1) > 1) for item in load_lever(FOLDER).spec.scenarios}
+    assert proven == measured
 
 
 def test_both_variants_of_the_runtime_pass_the_conformance_cases(tmp_path: Path) -> None:

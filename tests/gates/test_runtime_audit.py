@@ -402,6 +402,14 @@ def test_a_refusal_in_a_turn_within_a_turn_is_on_record_once(state: Path, start:
     assert [record["event"] for record in recorded(state)] == ["refused"]
 
 
+def test_a_fault_that_nobody_foresaw_is_on_record_once(state: Path, start: Start) -> None:
+    runtime = start()
+    with pytest.raises(TypeError), runtime.guard.turn():
+        runtime.perform("scheduler", [[0, 0, 0], None], "redact_1")
+    (failed,) = recorded(state)
+    assert (failed["event"], failed["fault"]) == ("failed", "TypeError")
+
+
 def test_decisions_and_refusals_of_every_path_are_on_record(state: Path, start: Start) -> None:
     runtime = start()
     runtime.extensions.add("redact_1")

@@ -1,6 +1,8 @@
 """Who may do what: denials, revocations and rollbacks take effect although decisions are remembered."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from gates.runtime import publisher
 from gates.runtime.errors import ConfigError, DeniedError, ForgedError, TamperedError
 from gates.runtime.policy import Policy
-from tests.support.runtimes import EVENT, POLICIES, RAN, SUSPENDED, TRACE, Start, recorded
+from tests.support.runtimes import EVENT, POLICIES, RAN, ROOT, SUSPENDED, TRACE, Start, recorded
 
 
 @pytest.mark.parametrize("by", ["stranger", "", "Host"])
@@ -119,6 +121,34 @@ def test_an_item_that_means_nothing_is_answered_and_on_record(state: Path, start
     (answer,) = start().perform("policies", {"items": [item]}, "redact_1")["answers"]
     event = recorded(state)[-1]
     assert (event["items"], event["answers"]) == ([item], json.loads(json.dumps([answer])))
+
+
+def test_a_batch_that_fails_in_the_middle_is_on_record_with_what_it_has_changed(state: Path, start: Start) -> None:
+    pytest.importorskip("orjson")
+    runtime = start()
+    items: list[Any] = [{"policies": {"put": {"anyone": "permit(principal, action, resource);"}}}, {"grant": 5}]
+    with pytest.raises(TypeError):
+        runtime.perform("policies", {"items": items}, "redact_1")
+    asked, failed = recorded(state)
+    assert (asked["event"], asked["items"]) == ("asked", items)
+    assert (failed["event"], failed["fault"]) == ("failed", "TypeError")
+
+
+@pytest.mark.parametrize("operation", [{"mix": []}, {"mix": [["crc32", 64]], "script": [["call", 0, 32]]}])
+def test_host_calls_that_are_not_named_are_denied(state: Path, operation: dict[str, Any]) -> None:
+    """In a process of its own: the engine is loaded once in a process, and stays."""
+    asked = {"seed": 1, "calls": 1, "tableBytes": 1024, **operation}
+    script = f"""
+import sys
+from pathlib import Path
+sys.path.insert(0, {str(ROOT)!r})
+from gates.runtime.core import Runtime
+state = Path({str(state)!r})
+Runtime.start(state / "config.json", state).perform("hostcalls", {asked!r}, "host")
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "DeniedError: host may ask for host calls by their names only" in ended.stderr
+    assert recorded(state)[-1]["fault"] == "DeniedError"
 
 
 def test_a_decision_is_asked_for_once_an_epoch(state: Path, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

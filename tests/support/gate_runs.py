@@ -46,7 +46,7 @@ def report_of(gate: Gate, tmp_path: Path, settings: Settings | None = None, **op
 
 def answer_of(gate: Gate, tmp_path: Path, settings: Settings | None = None, **options: Any) -> tuple[int, Ended]:
     """The exit code of a run of the gate, and its report or failure."""
-    ended = run_gates([gate], PROFILE, GateOptions(**options), settings or settings_of(tmp_path), Silent())
+    ended = list(run_gates([gate], PROFILE, GateOptions(**options), settings or settings_of(tmp_path), Silent()))
     return exit_code(ended), ended[0]
 
 

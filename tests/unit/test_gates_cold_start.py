@@ -74,6 +74,12 @@ def test_a_program_that_ends_with_0_was_ready_then(tmp_path: Path) -> None:
     assert all(check.value > 0 for check in report.checks)
 
 
+def test_a_program_finds_nothing_that_an_earlier_start_has_kept_at_home(tmp_path: Path) -> None:
+    source = "test ! -e ~/kept && test ! -e $TMPDIR/kept && touch ~/kept $TMPDIR/kept"
+    report = report_of(**of_command(tmp_path, "/bin/sh", "-c", source))
+    assert {check.samples for check in report.checks} == {3}
+
+
 def test_a_program_is_ready_at_its_first_line_and_is_ended_then(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     program = python(

@@ -124,6 +124,14 @@ def test_a_pass_that_only_an_override_allows_warns_and_names_it() -> None:
     assert "the disk is replaced in January" in found.message
 
 
+def test_an_overhead_that_only_an_override_allows_warns_and_names_it() -> None:
+    lent = budget("path", 50.0, standing=5.0, override="until 2027-01-01: the disk is replaced in January")
+    found = overhead(low=0.9, estimate=0.92, high=0.94, margin=50.0)
+    answer = decide.overhead(lent, found.stratum, found.result, 80.0)
+    assert answer.state == "warn"
+    assert "the disk is replaced in January" in answer.message
+
+
 def test_the_figures_of_the_first_hundred_samples_are_shown_however_many_were_taken() -> None:
     found = check(milliseconds(*range(1, 101), *[1.0] * 270))
     assert found.first is not None

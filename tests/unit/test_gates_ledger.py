@@ -357,6 +357,20 @@ def test_gates_are_found_by_id_and_by_folder(tmp_path: Path) -> None:
         find_gate("PRF-04", tmp_path)
 
 
+def test_no_folder_stands_in_for_an_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_gate(tmp_path / "gates" / "one", gate_yaml(id="PRF-01"))
+    write_gate(tmp_path / "PRF-01", gate_yaml(id="PRF-02"))
+    monkeypatch.chdir(tmp_path)
+    assert find_gate("PRF-01", tmp_path / "gates").spec.id == "PRF-01"
+    assert find_gate("./PRF-01", tmp_path / "gates").spec.id == "PRF-02"
+
+
+def test_a_lever_that_the_measuring_would_not_read_is_refused(tmp_path: Path) -> None:
+    write_gate(tmp_path, gate_yaml(id="PRF-03", subject={"lever": "decoy.yaml"}))
+    with pytest.raises(GateError, match=r"gate\.yaml:\d+: subject\.lever: 'decoy\.yaml' must be a lever\.yaml"):
+        load_gate(tmp_path)
+
+
 def test_two_folders_of_one_gate_are_refused(tmp_path: Path) -> None:
     for name in ("one", "two"):
         write_gate(tmp_path / name, gate_yaml())

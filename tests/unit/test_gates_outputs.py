@@ -1,5 +1,6 @@
 """What continuous integration reads: JUnit XML, GitHub's annotations and summary; events, history and pictures."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -109,6 +110,12 @@ def test_junit_survives_names_that_are_as_bad_as_they_get() -> None:
     (case,) = _suites(HOSTILE_REPORT).iter("testcase")
     assert "<script>alert(1)</script>" in case.get("name", "")
     assert all(char.isprintable() for char in case.get("name", ""))
+
+
+def test_junit_is_read_whatever_a_program_is_called() -> None:
+    """XML has no way to write these two, not even escaped."""
+    told = replace(FAILED, message="cannot start \ufffe and \uffff")
+    assert "cannot start � and �" in ElementTree.tostring(_suites(told), encoding="unicode")
 
 
 # ---- GitHub ---------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from prfpipe.events import read_events
 from prfpipe.gates.history import read_report
 from prfpipe.gates.judge import judge
 from prfpipe.gates.measurement import GateOptions, Paired, Sampled
-from prfpipe.gates.run import MEASURES
+from prfpipe.gates.run import MEASURES, run_gate
 from prfpipe.models import GATE_IDS
 from tests.support.commands import Ended, prfpipe
 from tests.support.gates import PROFILES, REASON, budget, gate_yaml, milliseconds, write_gate
@@ -355,6 +355,33 @@ def test_all_runs_every_gate_and_ends_with_the_worst_answer(
     ended = gate("all")
     assert ended.code == 1
     assert ended.out.count("PRF-04 ") > 1
+
+
+def test_a_run_that_is_stopped_leaves_the_answers_until_then_and_names_the_rest(
+    gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for identity in ("PRF-01", "PRF-03", "PRF-04"):
+        monkeypatch.setitem(MEASURES, identity, "tests.support.gates")
+        spec = gate_yaml({"work": 2.5}, id=identity, params={"work": {"work": FAST}})
+        write_gate(tmp_path / "gates" / identity.lower(), spec)
+
+    def stopping(found: Any, *rest: Any) -> Any:
+        if found.spec.id == "PRF-02":
+            raise KeyboardInterrupt
+        return run_gate(found, *rest)
+
+    monkeypatch.setattr("prfpipe.gates.several.run_gate", stopping)
+    assert gate("all", "--junit", str(tmp_path / "gates.xml")).code == 130
+    read = JUnitXml.fromfile(str(tmp_path / "gates.xml"))
+    assert [(suite.name[:6], suite.errors) for suite in read] == [
+        ("PRF-01", 0), ("PRF-02", 1), ("PRF-03", 1), ("PRF-04", 1),
+    ]  # fmt: skip
+
+
+def test_a_program_needs_nothing_that_the_gates_own_subject_needs(gate: Gate) -> None:
+    needs = {"id": "PRF-01", "requires": ["no-such-engine==1.0"]}
+    assert gate("PRF-01", spec=needs).code == 4
+    assert "no-such-engine" not in gate("PRF-01", "--samples", "1", "--", "true", spec=needs).err
 
 
 def test_all_with_a_gate_missing_measures_nothing(gate: Gate, tmp_path: Path) -> None:

@@ -117,11 +117,22 @@ def test_scenarios_are_measured_from_their_effort_on_the_primary_one_always_and_
         ("SECRET=x", "SECRET=***"),
         ("session-token=abc", "session-token=***"),
         ("path/with@sign", "path/with@sign"),
+        ("exec server --db-password hunter2 --port 80", "exec server --db-password *** --port 80"),
+        ("Authorization: Basic aHVudGVyMg==", "Authorization: ***"),
+        ("curl -H 'X-Api-Key: abc' host", "curl -H 'X-Api-Key: ***' host"),
+        ("token bucket", "token bucket"),
+        ("the cache's key: a digest", "the cache's key: a digest"),
     ],
 )
 def test_secrets_are_taken_out_of_the_command(word: str, kept: str) -> None:
     assert planning.without_secrets(word) == kept
     assert planning.without_secrets(kept) == kept
+
+
+def test_a_secret_that_is_a_word_of_its_own_is_taken_out_of_the_command() -> None:
+    words = ("./server", "--password", "hunter2", "-auth-token", "abc", "--port", "80", "--key")
+    kept = ("./server", "--password", "***", "-auth-token", "***", "--port", "80", "--key")
+    assert planning.words_without_secrets(words) == kept
 
 
 def test_the_command_can_be_typed_again(tmp_path: Path) -> None:

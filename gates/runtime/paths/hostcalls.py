@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gates.runtime import levers
+from gates.runtime.errors import DeniedError
 from gates.runtime.policy import Uid
 
 if TYPE_CHECKING:
@@ -26,7 +27,13 @@ class HotPath:
         self._bridge = lever.candidate.Subject({}, workdir)
 
     def perform(self, operation: Mapping[str, Any], by: Uid) -> dict[str, Any]:
-        """What the guest got back and what the host has seen; see LEV-03's `workload.py` for the operation."""
+        """What the guest got back and what the host has seen; see LEV-03's `workload.py` for the operation.
+
+        Raises:
+            DeniedError: it is no batch of calls that are named, but a script, which nobody has signed.
+        """
+        if "script" in operation or not operation["mix"]:
+            raise DeniedError(f"{by[1]} may ask for host calls by their names only")
         for name, _ in operation["mix"]:
             self._guard.require(by, "call", ("Call", name))
         found: dict[str, Any] = self._bridge.operate(operation)

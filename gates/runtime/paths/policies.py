@@ -41,7 +41,13 @@ class HotPath:
         # As they came: to choose what to tell takes longer than to encode, hash and write all of it. Before the service
         # has them: what is read here is in the processor's caches for it, and has gone from there when it is done.
         asked = None if self._guard.audit is None else _as_json(items)
-        found: dict[str, Any] = self._service.operate(operation)
+        try:
+            found: dict[str, Any] = self._service.operate(operation)
+        except Exception:
+            # Items before the one that was not understood have changed the rules.
+            if asked is not None:
+                self._guard.record({"event": "asked", "by": by[1], "items": asked}, orjson.dumps)
+            raise
         if asked is not None:
             told = {"event": "decided", "by": by[1], "items": asked, "answers": _as_json(found["answers"])}
             self._guard.record(told, orjson.dumps)
