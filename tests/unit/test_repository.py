@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="it is no clone: what it would hold is not known")
 LOCK = ROOT / "requirements.lock"
 PACKAGES = ("prfpipe/", "flows/")
 # In parts, since this file may not name them either.

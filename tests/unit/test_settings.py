@@ -73,3 +73,16 @@ def test_settings_do_not_change_during_a_run() -> None:
 def test_help_lists_every_setting() -> None:
     text = build_parser().format_help()
     assert [name for name in Settings.model_fields if f"PRFPIPE_{name.upper()}" not in text] == []
+
+
+def row(name: str) -> str:
+    """What docs/settings.md says of a setting."""
+    field = Settings.model_fields[name]
+    known = {"key_folder": "`~/.config/prfpipe/keys`", "stores": "none"}
+    default = known.get(name) or ("none" if field.default is None else f"`{field.default}`")
+    return f"| `PRFPIPE_{name.upper()}` | {default} | {field.description} |"
+
+
+def test_the_page_lists_every_setting_with_its_default() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert [line for name in Settings.model_fields if (line := row(name)) not in page] == []
