@@ -25,6 +25,8 @@ from prfpipe.models import Effort
 from prfpipe.settings import load_settings
 
 _FIRST_LOOK = [Effort.QUICK.value, Effort.STANDARD.value]
+_SAME_NIGHT = ("store", "tolerance_percent", "accept_noise")
+"""What a second look at a night has from the first."""
 _WEBHOOK = "prfpipe-webhook"
 _STATE = "prefect.flow-run."
 _LIVES = {_STATE + "Running", _STATE + "heartbeat"}
@@ -83,6 +85,7 @@ async def _lever_again(client: PrefectClient) -> AutomationCore:
                 parameters={
                     "lever": _from_event('resource["prefect.resource.name"]'),
                     "effort": Effort.RIGOROUS.value,
+                    **{name: _from_event(f'payload["{name}"]') for name in _SAME_NIGHT},
                 },
             )
         ],
@@ -153,8 +156,9 @@ def _on(events: set[str], efforts: list[str] | None, resource: str) -> EventTrig
 
 
 def _from_event(path: str) -> Mapping[str, Any]:
-    """A parameter that the server takes from the event."""
-    return {"__prefect_kind": "jinja", "template": f"{{{{ event.{path} }}}}"}
+    """A parameter that the server takes from the event, of the type that it has there."""
+    template = f"{{{{ event.{path} | tojson }}}}"
+    return {"__prefect_kind": "json", "value": {"__prefect_kind": "jinja", "template": template}}
 
 
 async def _put(client: PrefectClient, automation: AutomationCore) -> None:

@@ -6,6 +6,7 @@ kind completes the flow; it fails when there is none.
 """
 
 import time
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import httpx
@@ -20,13 +21,13 @@ from flows.exclusive import turn_on
 from flows.names import run_name
 from flows.parameters import DEFAULT_STORE, LeverId, StoreName, lever_of, worker_settings
 from flows.telling import RunProgress, log_summary, publish_verdict, tell_failures_in_our_words
-from prfpipe import host, layout
+from prfpipe import host
 from prfpipe.artifacts.derive import sentence
 from prfpipe.artifacts.summary import Kept, NotKept
 from prfpipe.doctrine import Stage
-from prfpipe.errors import HostError, PrfpipeError, ResumeError, StoreUnavailableError
+from prfpipe.errors import HostError, PrfpipeError, StoreUnavailableError
 from prfpipe.lever import Lever
-from prfpipe.loop import LOOP, Options, Outcome, Run, close, open_run
+from prfpipe.loop import LOOP, Options, Outcome, Run, close, open_run, require_plan_of
 from prfpipe.loop.closing import kept_at
 from prfpipe.models import Effort, RunId
 from prfpipe.progress import Progress, Terminal
@@ -57,7 +58,8 @@ def evaluate_lever(
         resume: id of an interrupted run on this worker to go on with
     """
     settings = worker_settings(store)
-    _require_plan_of(resume, effort, seed, settings)
+    # A form states effort and seed again.
+    require_plan_of(resume, effort, seed, settings)
     words = evaluate_words(lever, effort, settings, store, accept_noise=accept_noise, seed=seed)
     options = Options(effort, words, accept_noise, seed)
     progress = RunProgress(lever)
@@ -65,23 +67,6 @@ def evaluate_lever(
     told = sentence(outcome.verdict)
     progress.end(told)
     return Completed(message=told, data=answers(outcome))
-
-
-def _require_plan_of(resume: str | None, effort: Effort, seed: int | None, settings: Settings) -> None:
-    """A form states effort and seed again: what was measured by one plan is not given out as another's.
-
-    Raises:
-        ResumeError: the plan of the run to resume has another effort or seed.
-    """
-    path = settings.runs / (resume or "") / layout.PLAN
-    if resume is None or not path.is_file():
-        return  # What is missing, `Run.resume` says.
-    plan = layout.read_plan({layout.PLAN: path.read_bytes()})
-    if effort != plan.effort or seed not in {None, plan.seed}:
-        raise ResumeError(
-            f"{resume} was planned with {plan.effort} effort and seed {plan.seed}",
-            hint=f"Resume it with {plan.effort} effort and without a seed, or start a new run.",
-        )
 
 
 def answers(outcome: Outcome) -> dict[str, str]:
@@ -97,17 +82,6 @@ def answers(outcome: Outcome) -> dict[str, str]:
     }
 
 
-@flow(
-    name="evaluate-lever-folder",
-    flow_run_name="{lever.spec.id}-{options.effort}",
-    validate_parameters=False,
-    persist_result=False,
-)
-def evaluate_folder(lever: Lever, options: Options, settings: Settings, resume: str | None) -> Outcome:
-    """The same loop for a lever that the command line has loaded already; its folder may lie anywhere."""
-    return run_loop(lever, options, settings, Terminal(), resume)
-
-
 def run(lever: Lever, options: Options, settings: Settings, resume: str | None) -> Outcome:
     """Run the flow in this process, on the configured Prefect server or on an ephemeral one.
 
@@ -120,9 +94,22 @@ def run(lever: Lever, options: Options, settings: Settings, resume: str | None) 
     if trouble:
         raise HostError(f"{client.api_url}: no Prefect server answers: {trouble}", hint=_WITHOUT_SERVER)
     try:
-        return evaluate_folder(lever, options, settings, resume)
+        return _in_words(lever, options, settings)(lever.spec.id, options.effort.value, resume)
     except httpx.HTTPError as error:
         raise HostError(f"{client.api_url}: the Prefect server was lost: {error}", hint=_WITHOUT_SERVER) from error
+
+
+def _in_words(loaded: Lever, options: Options, settings: Settings) -> Callable[[str, str, str | None], Outcome]:
+    """The same loop for a lever that the command line has loaded already; its folder may lie anywhere.
+
+    A server keeps a flow's parameters: they are names only, and no settings, which may hold a webhook's secret.
+    """
+
+    @flow(name="evaluate-lever-folder", flow_run_name=run_name("{lever} {effort}"), persist_result=False)
+    def evaluate_folder(lever: str, effort: str, resume: str | None) -> Outcome:
+        return run_loop(loaded, options, settings, Terminal(), resume)
+
+    return evaluate_folder
 
 
 _WITHOUT_SERVER = (

@@ -4,8 +4,8 @@ A night is an ordinary evaluation whose plan names the adopted run (`--reprofile
 other, and never becomes the measure that it is held against.
 """
 
-from collections.abc import Collection
-from typing import Annotated
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated, Any
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
@@ -20,8 +20,9 @@ from flows.names import GAIN_LOST, run_name
 from flows.parameters import DEFAULT_STORE, LeverId, StoreName, lever_of, worker_settings
 from flows.telling import MAX_ARTIFACT_BYTES, labels, run_log, tell_failures_in_our_words
 from prfpipe import host
+from prfpipe.artifacts.names import markdown
 from prfpipe.artifacts.report import data_uri
-from prfpipe.errors import PrfpipeError
+from prfpipe.errors import PrfpipeError, StoreError
 from prfpipe.history import histories
 from prfpipe.history.losses import adopted_here, losses, publish_page
 from prfpipe.history.page import table
@@ -30,7 +31,7 @@ from prfpipe.history.retention import TOLERANCE_PERCENT
 from prfpipe.loop import Options
 from prfpipe.models import Effort, HistoryPoint, LeverHistory
 from prfpipe.settings import Settings
-from prfpipe.store import open_store
+from prfpipe.store import Store, open_store
 
 Tolerance = Annotated[float, Field(ge=0, lt=100)]
 
@@ -61,7 +62,9 @@ def nightly(
     failed = [
         lever for lever, point in due.items() if not _reprofiled(lever, point, effort, settings, store, accept_noise)
     ]
-    told = tell(due, effort, settings, tolerance_percent) if due else {}
+    measured = [name for name in due if name not in failed]
+    again = {"store": store, "tolerance_percent": tolerance_percent, "accept_noise": accept_noise}
+    told = tell(measured, effort, settings, again) if due else {}
     message = f"{len(due)} adopted on {host.name()}, {len(told)} lost gain, {len(failed)} without a verdict"
     if failed:
         return Failed(message=f"{message}: {', '.join(failed)}")
@@ -83,27 +86,40 @@ def _reprofiled(
 
 
 @task(task_run_name="tell", cache_policy=NO_CACHE, persist_result=False)
-def tell(due: Collection[str], effort: Effort, settings: Settings, tolerance_percent: float) -> dict[str, str]:
-    """Page, artifact and events about the levers that were due; returns what was lost, by lever."""
+def tell(measured: Collection[str], effort: Effort, settings: Settings, again: Mapping[str, Any]) -> dict[str, str]:
+    """Events, artifact and page about the levers that were measured; returns what was lost, by lever.
+
+    `again`: what a second look at this night has to be given, besides the lever and its own effort.
+    """
     store = open_store(settings.store)
-    everything = histories(store, tolerance_percent=tolerance_percent)
-    page = publish_page(store, everything)
-    found = [item for item in everything if item.host == host.name() and item.lever in due]
+    everything = histories(store, tolerance_percent=again["tolerance_percent"])
+    found = [item for item in everything if item.host == host.name() and item.lever in measured]
     lost = {item.lever: "; ".join(losses(item)) for item in found}
     lost = {lever: words for lever, words in lost.items() if words}
-    create_markdown_artifact(
-        key="nightly", markdown=_markdown(found, lost, page), description=f"{len(found)} levers, {len(lost)} lost gain"
-    )
     for item in found:
         if item.lever in lost:
-            _emit(item, lost[item.lever], effort)
+            _emit(item, lost[item.lever], effort, again)
+    create_markdown_artifact(
+        key="nightly",
+        markdown=_markdown(found, lost, _page(store, everything)),
+        description=f"{len(found)} levers, {len(lost)} lost gain",
+    )
     return lost
+
+
+def _page(store: Store, everything: Sequence[LeverHistory]) -> str:
+    """Where the page of all histories is, or why it is not there: a page costs nobody the night's news."""
+    try:
+        return f"`{publish_page(store, everything)}`"
+    except StoreError as error:
+        get_run_logger().warning("history.html: %s (%s)", error.message, error.hint)
+        return f"no page: {markdown(error.message)}"
 
 
 def _markdown(found: list[LeverHistory], lost: dict[str, str], page: str) -> str:
     """The table, then the trends as pictures, as far as the server's database has room."""
     text = f"{table(found)}\n\n" + "".join(f"**{lever}**: {words}.\n\n" for lever, words in lost.items())
-    text += f"All hosts: `{page}`\n"
+    text += f"All hosts: {page}\n"
     for item in found:
         image = f"\n![{item.lever} over time]({data_uri(trend(item))})\n"
         if len(text) + len(image) <= MAX_ARTIFACT_BYTES:
@@ -111,7 +127,7 @@ def _markdown(found: list[LeverHistory], lost: dict[str, str], page: str) -> str
     return text
 
 
-def _emit(history: LeverHistory, words: str, effort: Effort) -> None:
+def _emit(history: LeverHistory, words: str, effort: Effort, again: Mapping[str, Any]) -> None:
     last = history.points[-1]
     emit_event(
         event=GAIN_LOST,
@@ -123,5 +139,6 @@ def _emit(history: LeverHistory, words: str, effort: Effort) -> None:
             "speedup": last.speedup.estimate,
             "left": history.retention.share.estimate if history.retention else None,
             "message": words,
+            **again,
         },
     )

@@ -24,9 +24,9 @@ from pydantic import Field
 from flows.names import POOL
 from flows.parameters import DEFAULT_STORE, StoreName, worker_settings
 from flows.telling import tell_failures_in_our_words
-from prfpipe.errors import BundleError, InputError
+from prfpipe.errors import InputError
 from prfpipe.history.hosts import HostComparison, compare_hosts, row, sentence
-from prfpipe.history.series import read_run
+from prfpipe.history.series import UNREADABLE, read_run
 from prfpipe.lever import list_levers
 from prfpipe.models import Effort, Plan, Verdict
 from prfpipe.settings import Settings
@@ -147,7 +147,7 @@ def _runs(store: Store, lever: str, seed: int, began: datetime) -> list[tuple[Pl
     for ref in list_bundles(store, lever, began - _CLOCKS_APART):
         try:
             plan, verdict = read_run(store, ref)
-        except BundleError as error:
+        except UNREADABLE as error:
             get_run_logger().warning("%s: %s", ref.run_id, error.message)
             continue
         if plan.seed == seed:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
+from prfpipe import stats
 from prfpipe.models import ArmSamples, Invocation
 
 # The least share of a saving that must be seen from outside.
@@ -52,6 +53,22 @@ def unseen_savings(invocations: Sequence[Invocation]) -> Iterator[Unseen]:
     if expected is not None and used.ns < expected * _SEEN_FROM_OUTSIDE:
         inner, shown = (_SUBJECTS_CLOCK, saved) if saved > 0 else ("the CPU time of the timed blocks", expected)
         yield _unseen("work-moved", inner, shown, expected, used, "the CPU time of the process")
+
+
+def unseen_losses(invocations: Sequence[Invocation], margin_percent: float) -> Iterator[Unseen]:
+    """What an outer clock shows as lost beside what the inner one does, where that is more than may be lost.
+
+    For a scenario that only must not get slower: there is no saving that an outer clock would have to show.
+    """
+    for code, inner, outer, measure, names in _PAIRS:
+        inside, outside = _saved(invocations, inner, measure), _saved(invocations, outer, measure)
+        baseline = sum(measure(item.arms["baseline"], inner) for item in invocations)
+        allowed = stats.exact(margin_percent) / 100 * baseline + _BEYOND_NOISE * outside.noise
+        if inside.ns - outside.ns > allowed:
+            text = (
+                f"{names[0]} shows {-inside.ns / 1e6:.1f} ms lost over the run, {names[1]} {-outside.ns / 1e6:.1f} ms"
+            )
+            yield Unseen(code, text, certain=False)
 
 
 def _unseen(code: str, inner: str, saved: int, expected: int, seen: _Saved, by: str) -> Unseen:
@@ -108,3 +125,10 @@ def _total(arm: ArmSamples, clock: Clock) -> int:
 def _values(arm: ArmSamples, clock: Clock) -> tuple[int, ...]:
     found: int | tuple[int, ...] = getattr(arm, clock)
     return (found,) if isinstance(found, int) else found
+
+
+_PAIRS: tuple[tuple[str, Clock, Clock, Callable[[ArmSamples, Clock], int], tuple[str, str]], ...] = (
+    ("clock-disagrees", "samples_ns", "wall_ns", _typical, (_SUBJECTS_CLOCK, "the parent's clock")),
+    ("work-moved", "cpu_ns", "session_cpu_ns", _total, ("the CPU time of the timed blocks", "that of the process")),
+)
+"""What each outer clock is set against where nothing needs to be saved."""

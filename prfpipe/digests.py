@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn
@@ -68,7 +69,8 @@ def read_json(data: bytes, *, source: str) -> object:
     if len(data) > MAX_JSON_BYTES:
         raise BundleError(f"{source}: {len(data)} bytes of JSON, at most {MAX_JSON_BYTES} are read", hint=_HINT)
     try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        text = data.decode("utf-8")
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{source}: not strict JSON: {error}", hint=_HINT) from error
 
@@ -83,6 +85,13 @@ def _unique(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
             raise ValueError(f"key {key!r} stands twice")
         result[key] = value
     return result
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is more than a number can be")
+    return number
 
 
 def _no_constant(name: str) -> NoReturn:

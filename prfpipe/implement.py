@@ -87,7 +87,10 @@ def _loaded(
 ) -> tuple[str, ...]:
     workdir.mkdir()
     workload.prepare(operation, workdir)
-    with Subject(subject_launch(spec, variant, tree, workdir, timeout=workload.launch.timeout)) as subject:
+    # As it is measured, so that it cannot tell that it is not.
+    measured = {"PRFPIPE_PADDING": "x"}
+    launch = subject_launch(spec, variant, tree, workdir, timeout=workload.launch.timeout, extra_environment=measured)
+    with Subject(launch) as subject:
         subject.hello(spec.primary.params, workdir, note_files=True)
         subject.results_of(subject.run([operation]))
         return subject.close()

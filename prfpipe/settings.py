@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableError
 
 from prfpipe.errors import SettingsError
 from prfpipe.host import NAME_PATTERN, NOISE_LIMIT_PERCENT
@@ -49,6 +50,9 @@ class Settings(BaseSettings):
     )
 
 
+_JSON = """Write a JSON object: PRFPIPE_STORES='{"team": "s3://bucket/prefix"}'."""
+
+
 def load_settings() -> Settings:
     """Settings from the environment.
 
@@ -57,6 +61,8 @@ def load_settings() -> Settings:
     """
     try:
         return Settings()
+    except UnreadableError as error:
+        raise SettingsError(f"PRFPIPE_STORES: {error}", hint=_JSON) from error
     except ValidationError as error:
         first = error.errors()[0]
         name = "PRFPIPE_" + "_".join(str(part) for part in first["loc"]).upper()

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Literal, NamedTuple
 
 from prfpipe import figures, limits, looks, stats
-from prfpipe.clocks import unseen_savings
+from prfpipe.clocks import unseen_losses, unseen_savings
 from prfpipe.models import (
     ClaimWord,
     Estimate,
@@ -291,6 +291,14 @@ def _stratum_findings(
     if not result.primary:
         yield from _bias_findings(result)
         yield from _outside_clock_findings(samples, result)
+        yield from _hidden_loss_findings(samples, stratum, result)
+
+
+def _hidden_loss_findings(samples: SampleSet, stratum: StratumResult, result: ScenarioResult) -> Iterator[Finding]:
+    if result.speedup.low is None or result.speedup.low > 1:
+        return
+    for code, message, _ in unseen_losses(figures.counted(samples, result.scenario), stratum.margin_percent):
+        yield _undecided(code, _where(result) + message)
 
 
 def _stratum_finding(plan: Plan, stratum: StratumResult, result: ScenarioResult) -> Finding:

@@ -107,10 +107,12 @@ def problem(source: str, what: str) -> TamperError:
 
 def _canonical(model: type[R], data: bytes, source: str, what: str) -> R:
     try:
-        found = read_json(data, source=what)
+        canonical = canonical_json(read_json(data, source=what))
     except BundleError as error:
         raise problem(source, error.message) from error
-    if canonical_json(found) != data:
+    except (ValueError, RecursionError) as error:
+        raise problem(source, f"{what}: {error}") from error
+    if canonical != data:
         raise problem(source, f"{what} is not in canonical form")
     try:
         return model.model_validate_json(data)

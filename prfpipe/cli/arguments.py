@@ -29,6 +29,7 @@ def add_command(
         description=what[0].upper() + what[1:] + ".",
         epilog="examples:\n" + "\n".join(f"  {example}" for example in examples),
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # a plan records the command, and is read by its words
     )
     parser.set_defaults(command=loader(name))
     return parser

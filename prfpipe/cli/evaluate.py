@@ -14,13 +14,14 @@ from prfpipe.cli.output import EXIT_CODES, print_json, print_text, say_failure
 from prfpipe.cli.stopping import sigterm_raises
 from prfpipe.errors import InputError, PrfpipeError, SettingsError
 from prfpipe.lever import Lever, check_requirements, find_lever, list_levers
-from prfpipe.loop import Options, Outcome, evaluate
+from prfpipe.loop import Options, Outcome, evaluate, require_plan_of
 from prfpipe.models import Effort, ScenarioResult
 from prfpipe.plan import command_line
 from prfpipe.progress import Terminal
 from prfpipe.settings import Settings, load_settings
+from prfpipe.store.bundles.refs import is_run_id
 
-ALL = "all"
+ALL, REPROFILES = "all", "--reprofiles"
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -107,7 +108,9 @@ def _worst(ended: Sequence[Outcome | Failure]) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace, lever: Lever, settings: Settings) -> Outcome:
-    options = Options(Effort(arguments.effort), _command_line(lever.spec.id), arguments.accept_noise, arguments.seed)
+    effort = Effort(arguments.effort) if arguments.effort else None
+    require_plan_of(arguments.resume, effort, arguments.seed, settings)
+    options = Options(effort or Effort.QUICK, _command_line(arguments, lever), arguments.accept_noise, arguments.seed)
     progress = Terminal()
     try:
         with sigterm_raises():
@@ -119,11 +122,28 @@ def _evaluate(arguments: argparse.Namespace, lever: Lever, settings: Settings) -
         progress.finish()
 
 
-def _command_line(lever: str) -> tuple[str, ...]:
-    """What evaluates this one lever: `all` is not what made its bundle."""
-    words = command_line()
-    at = words.index(ALL) if ALL in words else len(words)
-    return (*words[:at], *([lever] if at < len(words) else []), *words[at + 1 :])
+def _command_line(arguments: argparse.Namespace, lever: Lever) -> tuple[str, ...]:
+    """What evaluates this one lever: `all` is not what made its bundle.
+
+    Raises:
+        InputError: `--reprofiles` names no run, or stands beside `--resume`.
+    """
+    words = [lever.spec.id if word == ALL else word for word in command_line()]
+    again = arguments.reprofiles
+    if again is None:
+        return tuple(words)
+    if arguments.resume or not is_run_id(again):
+        raise InputError(
+            f"--reprofiles {again}: " + ("a run that is resumed says it already" if arguments.resume else "no run id"),
+            hint="Give the id of the adopted run, as `prfpipe history` shows it.",
+        )
+    return _spaced(words, again)
+
+
+def _spaced(words: Sequence[str], run_id: str) -> tuple[str, ...]:
+    """History finds the two words `--reprofiles RUN_ID` in the plan's command."""
+    joined = f"{REPROFILES}={run_id}"
+    return tuple(part for word in words for part in ((REPROFILES, run_id) if word == joined else (word,)))
 
 
 def _flow() -> Any:

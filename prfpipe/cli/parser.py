@@ -88,8 +88,7 @@ def _evaluate(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument(
         "--effort",
         choices=EFFORTS,
-        default="quick",
-        help="about 1, 3 or 15 min of measuring",
+        help="about 1, 3 or 15 min of measuring (default: quick; of a run that is resumed, its own)",
     )
     parser.add_argument("--inline", action="store_true", help="run the same stages without Prefect")
     parser.add_argument("--resume", metavar="RUN_ID", help="go on with a run that was interrupted")

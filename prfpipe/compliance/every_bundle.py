@@ -16,15 +16,13 @@ from pathlib import Path
 from prfpipe.attest import manifest_of
 from prfpipe.attest.trust import Trust
 from prfpipe.audit.archive import ArchiveAudit, ArchiveReport, BundleWord, Offered
-from prfpipe.audit.bundle import HINT
 from prfpipe.audit.chains import Head
-from prfpipe.bundle import MAX_TOTAL_BYTES
 from prfpipe.compliance.seen import remember, seen_heads
-from prfpipe.errors import TamperError
 from prfpipe.layout import STATEMENT
 from prfpipe.models import Record
 from prfpipe.progress import Progress
 from prfpipe.store.base import Store
+from prfpipe.store.bundles.manifest import check_manifest
 from prfpipe.store.bundles.refs import STAMP
 from prfpipe.store.evidence import BundleRef, get_statement, key, list_bundles
 
@@ -98,9 +96,7 @@ def _read(store: Store, readers: Executor, ref: BundleRef) -> Mapping[str, bytes
     """A bundle's files, each verified on its way."""
     statement = get_statement(store, ref)
     manifest = manifest_of(statement, ref.run_id)
-    total = sum(digest.size for digest in manifest.values())
-    if total > MAX_TOTAL_BYTES:
-        raise TamperError(f"its statement lists {total} bytes, at most {MAX_TOTAL_BYTES} are read", hint=HINT)
+    check_manifest(manifest)
 
     def get(name: str) -> bytes:
         return store.get(key(ref, name), manifest[name].sha256, max_bytes=max(manifest[name].size, 1))

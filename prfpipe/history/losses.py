@@ -18,7 +18,8 @@ def losses(history: LeverHistory) -> Iterator[str]:
     left = history.retention
     if left is not None and left.state == "rotted":
         share = fmt.show_estimate(left.share, fmt.RATIO)
-        yield f"{share} of the gain of {left.adopted} is left: more than {left.tolerance_percent:g} % of it is gone"
+        gone = f"more than {left.tolerance_percent:g} % of the gain is gone"
+        yield f"{share} of the speed-up of {left.adopted} is left: {gone}"
     for change in new_losses(history.points):
         before, after = fmt.show(change.before, fmt.RATIO), fmt.show(change.after, fmt.RATIO)
         yield f"the speed-up fell from {before} to {after} with run {change.run_id}"

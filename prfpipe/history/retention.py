@@ -28,11 +28,25 @@ def retention(points: Sequence[HistoryPoint], tolerance_percent: float = TOLERAN
         return None
     share = ratio_of(reference.speedup, now.speedup)
     limit = 1 - tolerance_percent / 100
+    then_low, then_high = reference.speedup.low, reference.speedup.high
     state = "undecided"
-    if share.high is not None and share.high < limit:
+    if _below(share.high, limit) or _below(now.speedup.high, _with_share(then_low, limit)):
         state = "rotted"
-    elif share.low is not None and share.low >= limit:
+    elif _reaches(share.low, limit) and _reaches(now.speedup.low, _with_share(then_high, limit)):
         state = "kept"
     return Retention.model_validate(
         {"state": state, "adopted": reference.run_id, "share": share, "tolerance_percent": tolerance_percent}
     )
+
+
+def _with_share(speedup: float | None, share: float) -> float | None:
+    """The speed-up that has this share of the gain left; the gain is what it is above 1."""
+    return None if speedup is None else 1 + share * (speedup - 1)
+
+
+def _below(value: float | None, limit: float | None) -> bool:
+    return value is not None and limit is not None and value < limit
+
+
+def _reaches(value: float | None, limit: float | None) -> bool:
+    return value is not None and limit is not None and value >= limit

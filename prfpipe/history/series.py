@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from prfpipe import layout
 from prfpipe.attest import read_statement
-from prfpipe.errors import BundleError
+from prfpipe.errors import BundleError, IntegrityError, NotFoundError
 from prfpipe.history.changes import change_points
 from prfpipe.history.retention import TOLERANCE_PERCENT, retention
 from prfpipe.models import HistoryPoint, LeverHistory, Plan, Verdict
@@ -14,6 +14,8 @@ from prfpipe.store.base import Store
 from prfpipe.store.bundles.refs import is_run_id
 from prfpipe.store.evidence import BundleRef, get_statement, key, list_bundles
 
+UNREADABLE = (BundleError, IntegrityError, NotFoundError)
+"""What is wrong with one bundle, and not with the store."""
 Series = dict[tuple[str, str], list[HistoryPoint]]
 Tell = Callable[[str, int], None]
 """Called with the run that is read next and how many were read before it."""
@@ -42,7 +44,7 @@ def histories(
         tell(ref.run_id, done)
         try:
             name, point = read_point(store, ref)
-        except BundleError as error:
+        except UNREADABLE as error:
             left_out.append((ref.lever, f"{ref.run_id}: {error.message}"))
         else:
             series.setdefault((name, point.host), []).append(point)
@@ -53,7 +55,7 @@ def read_point(store: Store, ref: BundleRef) -> tuple[str, HistoryPoint]:
     """The lever's id, and what one bundle says about it.
 
     Raises:
-        BundleError: the bundle is not what its statement says, or it compared nothing.
+        BundleError, IntegrityError, NotFoundError: the bundle is not what its statement says, or compared nothing.
         StoreError: the store failed.
     """
     plan, verdict = read_run(store, ref)
@@ -77,7 +79,7 @@ def read_run(store: Store, ref: BundleRef) -> tuple[Plan, Verdict]:
     """Plan and verdict of one bundle.
 
     Raises:
-        BundleError: the bundle is not what its statement says.
+        BundleError, IntegrityError, NotFoundError: the bundle is not what its statement says.
         StoreError: the store failed.
     """
     manifest = read_statement(get_statement(store, ref)).files

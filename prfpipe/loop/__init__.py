@@ -8,7 +8,7 @@ closing.py     decide and archive
 evaluation.py  all of it in one call
 """
 
-from prfpipe.loop.evaluation import Outcome, close, evaluate, open_run
+from prfpipe.loop.evaluation import Outcome, close, evaluate, open_run, require_plan_of
 from prfpipe.loop.run import LOOP, Options, Run
 
-__all__ = ["LOOP", "Options", "Outcome", "Run", "close", "evaluate", "open_run"]
+__all__ = ["LOOP", "Options", "Outcome", "Run", "close", "evaluate", "open_run", "require_plan_of"]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from prfpipe import layout
 from prfpipe.artifacts.derive import sentence
-from prfpipe.errors import PrfpipeError
+from prfpipe.errors import PrfpipeError, ResumeError
 from prfpipe.lever import Lever
 from prfpipe.loop.run import Options, Run
-from prfpipe.models import Plan, Verdict
+from prfpipe.models import Effort, Plan, Verdict
 from prfpipe.progress import Progress
 from prfpipe.settings import Settings
 from prfpipe.store import open_store
@@ -32,6 +32,23 @@ def open_run(lever: Lever, options: Options, settings: Settings, progress: Progr
     if resume is None:
         return Run.start(lever, options, settings, progress)
     return Run.resume(lever, resume, settings, progress)
+
+
+def require_plan_of(resume: str | None, effort: Effort | None, seed: int | None, settings: Settings) -> None:
+    """Refuse to resume a run at another effort or seed: what was measured by one plan is not given out as another's.
+
+    Raises:
+        ResumeError: its plan has another effort or seed than these; None is any.
+    """
+    path = settings.runs / (resume or "") / layout.PLAN
+    if resume is None or not path.is_file():
+        return  # What is missing, `Run.resume` says.
+    plan = layout.read_plan({layout.PLAN: path.read_bytes()})
+    if effort not in {None, plan.effort} or seed not in {None, plan.seed}:
+        raise ResumeError(
+            f"{resume} was planned with {plan.effort} effort and seed {plan.seed}",
+            hint=f"Resume it with {plan.effort} effort and without a seed, or start a new run.",
+        )
 
 
 def evaluate(

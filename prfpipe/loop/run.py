@@ -27,6 +27,8 @@ from prfpipe.runlog import RunLog
 from prfpipe.settings import Settings
 from prfpipe.subject.variants import copy_tree, source_files, tree_digest
 
+_MACHINE = ("name", "cpu_model", "cpus", "kernel", "python", "landlock")
+"""What of a host's record has to be the same for a run to go on."""
 Perform = Callable[[RunContext], None]
 
 LOOP: dict[Stage, Perform] = {
@@ -95,7 +97,7 @@ class Run:
         """Open a run again; of a sealed one, only archiving is left.
 
         Raises:
-            ResumeError: there is no such run, it is of another lever, or the lever's folder has changed since.
+            ResumeError: there is no such run, it is of another lever or machine, or the folder has changed since.
             TamperError: a file of a finished stage is not what it was.
             HostError: somebody else measures on this machine.
             SigningKeyError: the key that signed the plan is not there, and the statement must be signed by the same.
@@ -117,6 +119,7 @@ class Run:
             run._check_seal()
             log.note(f"resumed after stage {last}")
             if not run.finished(Stage.REPROFILE):
+                run._require_same_machine()
                 run._freeze_source()
             run._held = held.pop_all()
         return run
@@ -200,6 +203,18 @@ class Run:
         folder = self.context.folder
         if not folder.sealed:
             Keys(self.context.settings.key_folder).signing_key(read_plan_seal(folder.read(layout.PLAN_SEAL)).keyid)
+
+    def _require_same_machine(self) -> None:
+        """What is still to be measured will be told of as measured on the machine that the plan names."""
+        planned = self.context.plan.host
+        here = host.fingerprint(planned.work)
+        for field in _MACHINE:
+            was, now = getattr(planned, field), getattr(here, field)
+            if was != now:
+                raise ResumeError(
+                    f"{self.run_id} was planned where {field} is {was}; here it is {now}",
+                    hint="Resume it as it was begun, or start a new run.",
+                )
 
     def _freeze_source(self) -> None:
         """The frozen copies of the lever folder; made again after a crash only from an unchanged folder."""

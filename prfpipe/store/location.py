@@ -111,7 +111,8 @@ def _endpoint(value: str | None) -> str | None:
         return None
     parts = _split(value)
     usable = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
-    _require(usable, f"{value[:80]!a} is not an http or https endpoint")
+    # Its text is not repeated: without a scheme a key in it would not be seen to be one.
+    _require(usable, "the endpoint in the store's URL is not an http or https URL")
     return value
 
 

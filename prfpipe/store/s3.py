@@ -83,6 +83,7 @@ class S3Store:
 
     def list(self, prefix: str = "", *, after: str = "", page: int = PAGE_OBJECTS) -> Iterator[ObjectInfo]:
         what, root, last = f"list {self.url(prefix)}", self._name(""), ""
+        asked = self._folder(prefix)
         start = {"StartAfter": self._name(after)} if after else {}
         for found in self._pages("list", prefix, {"MaxKeys": page, **start}):
             for item in found.get("Contents", ()):
@@ -90,8 +91,8 @@ class S3Store:
                 if item["Key"] <= last:
                     raise s3_errors.broken_listing(what, "repeats itself or is out of order")
                 last = item["Key"]
-                # Some servers do not know where to start and begin at the beginning.
-                if last.startswith(root) and is_key(info.key) and info.key > after:
+                # Some servers do not know where to start and begin at the beginning, or list more than was asked for.
+                if last.startswith(asked) and is_key(info.key) and info.key > after:
                     yield info
 
     def folders(self, prefix: str = "") -> Iterator[str]:

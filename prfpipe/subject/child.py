@@ -172,7 +172,7 @@ class Child:
         raise SubjectProtocolError(f"{self.launch.name} has no VmHWM", hint="Peak memory needs Linux's /proc.")
 
     def require_left_alone(self) -> None:
-        """Refuse a child that somebody stopped, or gave another CPU, priority or scheduler than it was started with.
+        """Refuse a child that was stopped or hidden, or is on another CPU, priority or scheduler than it was started on.
 
         Raises:
             SubjectDisturbedError: it names what was done. Who did it the kernel does not say.
@@ -189,6 +189,7 @@ class Child:
         yield "given another priority", self._scheduling() != self._scheduled
         cpu = self.launch.cpu
         yield "moved to another CPU", cpu is not None and os.sched_getaffinity(self.pid) != {cpu}
+        yield "hidden from who measures it (PR_SET_DUMPABLE)", self.pid not in self._family.members()
 
     def _scheduling(self) -> tuple[int, int]:
         return os.getpriority(os.PRIO_PROCESS, self.pid), os.sched_getscheduler(self.pid)

@@ -109,7 +109,7 @@ def kill(mark: str) -> None:
 def _kill_all(find: Callable[[], Sequence[int]]) -> None:
     """One may start another meanwhile, hence more than one round."""
     for _ in range(10):
-        found = [pid for pid in find() if not _read(pid, "stat").rpartition(b")")[2].startswith(b" Z")]
+        found = [pid for pid in find() if _stat(pid)[:1] != ["Z"] or _is_headless(pid)]
         if not found:
             return
         for pid in found:
@@ -133,9 +133,33 @@ def _may_look_into(pid: int) -> bool:
     # Not `environ`: from Linux 6.15 on root may always read that.
     try:
         Path(f"/proc/{pid}/exe").readlink()
+    except PermissionError:
+        return False
+    except OSError:
+        # A process whose first thread has ended has no program any more; its other threads have.
+        return any(map(_has_a_program, _threads(pid))) if _is_headless(pid) else False
+    return True
+
+
+def _has_a_program(thread: Path) -> bool:
+    try:
+        (thread / "exe").readlink()
     except OSError:
         return False
     return True
+
+
+def _is_headless(pid: int) -> bool:
+    """Whether its first thread has ended and others go on (proc(5): state and number of threads)."""
+    fields = _stat(pid)
+    return fields[:1] == ["Z"] and int(fields[17]) > 1
+
+
+def _threads(pid: int) -> list[Path]:
+    try:
+        return list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return []
 
 
 def _with_descendants(pids: Sequence[int]) -> list[int]:
@@ -160,11 +184,7 @@ def _processes() -> list[int]:
 
 def _can_run(pid: int) -> bool:
     """Whether a thread of it runs or waits for a CPU (state R of proc(5)); not if it is gone."""
-    try:
-        threads = [path.name for path in Path(f"/proc/{pid}/task").iterdir()]
-    except OSError:
-        return False
-    return any(_stat(pid, f"task/{thread}/stat")[:1] == ["R"] for thread in threads)
+    return any(_stat(pid, f"task/{thread.name}/stat")[:1] == ["R"] for thread in _threads(pid))
 
 
 def _process_cpu_ns(pid: int) -> int:

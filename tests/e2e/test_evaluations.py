@@ -133,7 +133,7 @@ def test_a_lever_folder_that_changed_cannot_go_on_with_its_old_plan(evaluated: E
     done = _failed(evaluated, "missing_import")
     (done.home / "lever" / "candidate.py").write_text("import json\n")
     _remove(done.run_folder.with_name(done.run_folder.name + ".work"))
-    resumed = evaluate(done.home, done.home / "lever", "--resume", done.run_folder.name)
+    resumed = evaluate(done.home, done.home / "lever", "--resume", done.run_folder.name, PRFPIPE_SANDBOX="off")
     assert resumed.code == 2
     assert "has changed since the plan was made" in resumed.err
 

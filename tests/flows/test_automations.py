@@ -61,6 +61,9 @@ def receiver(flow: ModuleType, deployed: Deployed) -> Iterator[Receiver]:
     receiver.server.server_close()
 
 
+NIGHT = {"store": "default", "tolerance_percent": 15.0, "accept_noise": False}
+
+
 def _emit(event: str, kind: str, name: str, effort: str | None) -> None:
     from prefect.events import emit_event
 
@@ -72,6 +75,7 @@ def _emit(event: str, kind: str, name: str, effort: str | None) -> None:
             "run_id": "20261123T081500Z-lev-01-3f9c2a7b",
             "message": 'half of it "is gone"\nsince yesterday',
             "profile": "enterprise",
+            **NIGHT,
         },
     )
 
@@ -96,7 +100,7 @@ def test_a_gain_that_seems_lost_is_reprofiled_rigorously_before_anyone_is_told(
     _emit(GAIN_LOST, "lever", "LEV-02", "quick")
     wait_until(lambda: bool(_runs(server, "nightly")), SECONDS, "a run of nightly")
     [run] = _runs(server, "nightly")
-    assert (run["parameters"]["lever"], run["parameters"]["effort"]) == ("LEV-02", "rigorous")
+    assert run["parameters"] == {"lever": "LEV-02", "effort": "rigorous", **NIGHT}
     assert receiver.came == []
 
 

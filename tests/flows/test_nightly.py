@@ -73,13 +73,16 @@ def test_a_gain_that_stays_is_a_point_in_the_history_and_no_news(server: Server,
 
 
 def test_a_gain_that_is_gone_is_told_as_an_event(server: Server, place: Path) -> None:
+    """Also in a night in which the page of all histories cannot be replaced."""
+    (place / "evidence" / PAGE_KEY).mkdir(parents=True)
     _lever(place, BASELINE, BASELINE)
     state = _nightly(place, NONE)
-    assert f"of the gain of {ADOPTED} is left" in state.result()[LEVER]
+    assert f"of the speed-up of {ADOPTED} is left" in state.result()[LEVER]
     [history] = histories(open_store(str(place / "evidence")))
     [told] = server.events(GAIN_LOST, history.points[-1].run_id)
     assert told["resource"]["prefect.resource.id"] == f"prfpipe.lever.{LEVER}"
     assert told["payload"]["left"] < 0.8
+    assert told["payload"]["store"] == "default"
 
 
 def test_without_an_adopted_lever_a_night_has_nothing_to_do(flow: ModuleType, tmp_path: Path) -> None:

@@ -161,6 +161,16 @@ def test_a_file_that_the_store_lost_refuses_the_bundle_not_the_audit(archive: Pa
     assert [item["run_id"] for item in found["refused"]] == [run.name]
 
 
+@pytest.mark.parametrize(
+    "data", [b"1e999", b"[" * 100_000, b'{"payload": 1e999}'], ids=["no number", "nested", "no number inside"]
+)
+def test_a_statement_that_means_nothing_refuses_the_bundle_not_the_audit(archive: Path, data: bytes) -> None:
+    run = run_of(archive, 2)
+    (run / STATEMENT).write_bytes(data)
+    found = audited(archive, "--json").document
+    assert [item["run_id"] for item in found["refused"]] == [run.name]
+
+
 def test_a_bundle_that_was_removed_from_the_middle_is_a_gap(archive: Path) -> None:
     shutil.rmtree(run_of(archive, 5))
     ended = audited(archive)

@@ -131,6 +131,23 @@ def test_resuming_a_run_that_is_not_there_names_it(home: Path) -> None:
     assert "no run '../lever' in .prfpipe/runs" in done.err
 
 
+def test_a_run_is_not_resumed_at_another_effort_or_seed(home: Path, bundle: Path) -> None:
+    runs = home / ".prfpipe" / "runs" / bundle.name
+    shutil.copytree(bundle, runs)
+    for words in (("--effort", "rigorous"), ("--seed", "7")):
+        done = prfpipe("evaluate", str(write_lever(home / "lever")), "--inline", "--resume", bundle.name, *words)
+        assert done.code == 2
+        assert f"{bundle.name} was planned with " in done.err
+        shutil.rmtree(home / "lever")
+
+
+@pytest.mark.parametrize("words", [("--reprofiles", "latest"), ("--reprofiles=20261123",), ("--reprof", "x")])
+def test_what_is_profiled_again_is_named_by_the_id_of_a_run(home: Path, words: tuple[str, ...]) -> None:
+    done = prfpipe("evaluate", str(write_lever(home / "lever")), "--inline", *words)
+    assert (done.code, done.out) == (2, "")
+    assert not (home / ".prfpipe").exists()
+
+
 def test_a_setting_that_is_not_valid_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRFPIPE_SUBJECT_TIMEOUT_SECONDS", "soon")
     done = prfpipe("levers")

@@ -48,10 +48,12 @@ def test_numbers_that_are_none_are_not_written(value: object) -> None:
     [
         b"NaN", b"[Infinity]", b'{"a": -Infinity}', b'{"a": 1, "a": 1}', b'{"x": {"a": 1, "a": 2}}', b'"\xff"',
         b"", b"{", b"[1,]", b"1 2", b"\xef\xbb\xbf1", b"[" * 200_000,
+        b"1e999", b'{"a": [-1e400]}',
     ],
     ids=[
         "NaN", "infinity", "minus infinity", "repeated key", "repeated inner key", "bad UTF-8", "empty", "cut off",
         "trailing comma", "two values", "byte order mark", "nested without end",
+        "more than a number can be", "less than a number can be",
     ],
 )  # fmt: skip
 def test_what_is_not_strict_json_is_refused_by_name(data: bytes) -> None:

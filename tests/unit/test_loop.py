@@ -201,6 +201,23 @@ def test_a_run_is_resumed_only_as_what_it_was(
     assert performed == [Stage.BASELINE]
 
 
+@pytest.mark.parametrize(("field", "value"), [("landlock", 0), ("kernel", "9.9"), ("python", "CPython 3.99.0")])
+def test_a_run_is_resumed_only_on_the_machine_that_its_plan_names(
+    lever: Lever,
+    settings: Settings,
+    performed: list[Stage],
+    monkeypatch: pytest.MonkeyPatch,
+    field: str,
+    value: object,
+) -> None:
+    with started(lever, settings) as run:
+        run.perform(Stage.BASELINE)
+    there = run.context.plan.host.model_copy(update={field: value})
+    monkeypatch.setattr("prfpipe.host.fingerprint", lambda work: there)
+    with pytest.raises(ResumeError, match=f"was planned where {field} is .*; here it is {value}"):
+        resumed(lever, settings, run.run_id)
+
+
 @pytest.mark.parametrize("harm", ["lost", "changed"])
 def test_both_trees_are_there_again_when_a_run_goes_on_without_its_scratch_folder(
     lever: Lever, settings: Settings, performed: list[Stage], harm: str

@@ -56,6 +56,8 @@ def test_each_setting_is_a_variable(monkeypatch: pytest.MonkeyPatch, name: str, 
         ("SUBJECT_TIMEOUT_SECONDS", ""),
         ("NOISE_LIMIT_PERCENT", "0"),
         ("NOISE_LIMIT_PERCENT", "nan"),
+        ("STORES", "team=s3://bucket"),
+        ("STORES", '["s3://bucket"]'),
     ],
 )
 def test_a_wrong_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,8 +30,20 @@ def hide(act):
     return int(os.read(read, 20))
 """
 BURN = "import time\\nwhile time.process_time() < 0.05: pass\\nprint(flush=True)\\ntime.sleep(600)"
+HEADLESS = (
+    "import ctypes, threading, time\\nthreading.Thread(target=time.sleep, args=(600,)).start()\\n"
+    "ctypes.CDLL(None).syscall(60, 0)"
+)
+"""exit(2) on x86-64, of the calling thread alone."""
 SLEEP = "import time\\ntime.sleep(600)"
 FILL = "table = bytes(60_000_000).replace(bytes(1), bytes([1]))\\nprint(flush=True)\\nimport time\\ntime.sleep(600)"
+
+
+def _wait_until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_a_process_that_left_its_session_its_environment_and_its_parent_dies_with_the_subject(tmp_path: Path) -> None:
@@ -42,6 +55,29 @@ def test_a_process_that_left_its_session_its_environment_and_its_parent_dies_wit
         wait_until_gone(pid)
     elif is_running(pid):
         os.kill(pid, signal.SIGKILL)  # only the kernel knows that it is the subject's
+
+
+def test_a_process_whose_first_thread_has_ended_is_found_and_dies_with_the_subject(tmp_path: Path) -> None:
+    with running(tmp_path, code(f"return hide('{HEADLESS}')", top=HIDE)) as subject:
+        [pid] = subject.results_of(subject.run([0]))
+        stat = Path(f"/proc/{pid}/stat")
+        _wait_until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "Z")
+        if landlock_abi():
+            assert pid in subject._family.members()
+        subject.close()
+    if landlock_abi():
+        _wait_until(lambda: len(list(Path(f"/proc/{pid}").glob("task/*"))) < 2)
+    else:
+        os.kill(int(str(pid)), signal.SIGKILL)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look into every process")
+def test_a_subject_that_hides_is_refused(tmp_path: Path) -> None:
+    hide = "ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)"
+    with running(tmp_path, code(hide, top="import ctypes")) as subject:
+        subject.run([0])
+        with pytest.raises(SubjectDisturbedError, match="was hidden"):
+            subject.require_left_alone()
 
 
 def test_the_cpu_time_of_a_child_without_the_mark_counts(tmp_path: Path) -> None:

@@ -193,6 +193,18 @@ def test_a_stratum_that_is_fast_by_its_own_clock_alone_is_rejected_and_named(cod
     assert reason(found, code).startswith("busy: ")
 
 
+@pytest.mark.parametrize(
+    ("code", "shape"), [("clock-disagrees", {"wall": 5.0}), ("work-moved", {"session": 5.0})], ids=["wall", "session"]
+)
+@pytest.mark.parametrize("speedup", [1.0, 0.999])
+def test_a_stratum_that_loses_outside_of_its_own_clock_is_not_adopted(code: str, shape: Shape, speedup: float) -> None:
+    """It need not gain, so what it hides is no saving that an outer clock would lack."""
+    the_plan = stratified()
+    found = decide(the_plan, run(the_plan, stratum=speedup, shapes={"candidate": shape}))
+    assert (found.verdict, codes(found)[0]) == ("undecided", code)
+    assert reason(found, code).startswith("busy: ")
+
+
 def test_a_profile_bounds_the_primary_scenario_only() -> None:
     the_plan = stratified()
     assert decide(the_plan, run(the_plan, gain=2.1, stratum=9.0), profiles=profiles(2.0)).verdict == "adopt"

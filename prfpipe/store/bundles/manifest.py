@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable, Mapping
 
-from prfpipe.bundle import MAX_FILES
+from prfpipe.bundle import MAX_FILES, MAX_TOTAL_BYTES
+from prfpipe.disk import MAX_FILE_BYTES
 from prfpipe.errors import TamperError
 from prfpipe.layout import STATEMENT
 from prfpipe.models import FileDigest
@@ -19,9 +20,16 @@ def silent(_name: str, _done: int, _total: int) -> None:
 
 
 def check_manifest(manifest: Manifest) -> None:
-    """Refuse names that leave the folder, or that collide where upper and lower case are the same."""
+    """Refuse names that leave the folder, or collide where upper and lower case are the same, and what is too much.
+
+    Raises:
+        TamperError: as `prfpipe.bundle.read_tree` refuses a folder with these files.
+    """
     if len(manifest) > MAX_FILES:
         raise _unsafe(f"it lists {len(manifest)} files, at most {MAX_FILES} are read")
+    sizes = [digest.size for digest in manifest.values()]
+    if sum(sizes) > MAX_TOTAL_BYTES or max(sizes, default=0) > MAX_FILE_BYTES:
+        raise _unsafe(f"it lists {sum(sizes)} bytes, at most {MAX_TOTAL_BYTES} are read, {MAX_FILE_BYTES} of a file")
     names = [STATEMENT, *sorted(manifest)]
     taken = set[str]().union(*(_folders_of(name.lower()) for name in names))
     for name in names:
