@@ -172,7 +172,7 @@ class Child:
         raise SubjectProtocolError(f"{self.launch.name} has no VmHWM", hint="Peak memory needs Linux's /proc.")
 
     def require_left_alone(self) -> None:
-        """Refuse a child that was stopped or hidden, or is on another CPU, priority or scheduler than it was started on.
+        """Refuse a child that was stopped or hidden, or has another CPU, priority or scheduler than at its start.
 
         Raises:
             SubjectDisturbedError: it names what was done. Who did it the kernel does not say.

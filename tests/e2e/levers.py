@@ -29,12 +29,6 @@ def many_times_faster(_: Path) -> dict[str, Any]:
     return {"baseline": laborious(1500)}
 
 
-def wrong_on_an_edge_case(_: Path) -> dict[str, Any]:
-    """Many times as fast, and wrong where there is only one word."""
-    wrong = "        if len(words) == 1:\n            return self.result([[words[0], 2]])\n        if not words:\n"
-    return {"baseline": laborious(20), "candidate": CANDIDATE.replace("        if not words:\n", wrong)}
-
-
 def hanging(_: Path) -> dict[str, Any]:
     """Never answers, and has started a process of its own."""
     start = "        import subprocess\n        subprocess.Popen(['sh', '-c', 'sleep 600; :', workdir])\n"

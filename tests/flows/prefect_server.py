@@ -106,7 +106,9 @@ def clean_environment(home: Path) -> dict[str, str]:
     """This process's environment without anybody's settings of Prefect or prfpipe."""
     foreign = ("PREFECT_", "PRFPIPE_", "AWS_", "PYTEST_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    return kept | {"HOME": str(home), "PREFECT_HOME": str(home / "prefect"), "DO_NOT_TRACK": "1"}
+    # A worker asks for runs every ten seconds by itself: tests would mostly wait for that.
+    own = {"PREFECT_HOME": str(home / "prefect"), "PREFECT_WORKER_QUERY_SECONDS": "2", "DO_NOT_TRACK": "1"}
+    return kept | {"HOME": str(home)} | own
 
 
 def end_group(process: subprocess.Popen[bytes], seconds: float = 60) -> None:

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 import signal
 import struct
 import subprocess
@@ -272,25 +271,3 @@ def test_a_timed_batch_shows_whether_the_host_saw_the_bytes_of_the_moment(mix: l
     subjects[2].frozen = memoryview(bytes(subjects[2]._readable))
     honest, other, stale = (lever.workload.canonical(subject.operate(batch)) for subject in subjects)
     assert honest == other != stale
-
-
-def test_edge_cases_reach_all_of_the_optimized_path(tmp_path: Path) -> None:
-    code = """
-        from pathlib import Path
-        import candidate, workload
-        for name, operations in workload.edge_cases({}):
-            subject = candidate.Subject({}, Path())
-            for operation in operations:
-                subject.operate(operation)
-            subject.close()
-    """
-    program = tmp_path / "cover.py"
-    program.write_text(textwrap.dedent(code), encoding="utf-8")
-    data = f"--data-file={tmp_path / 'coverage'}"
-    argv = ["run", "--branch", f"--include={FOLDER / 'candidate.py'}", data, str(program)]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-    environment["PYTHONPATH"] = str(FOLDER)
-    for arguments in (argv, ["report", data, "--fail-under=100"]):
-        coverage = [sys.executable, "-m", "coverage", *arguments]
-        ran = subprocess.run(coverage, capture_output=True, text=True, env=environment, check=False)
-        assert ran.returncode == 0, ran.stdout + ran.stderr
