@@ -94,10 +94,9 @@ def _evaluate(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("--resume", metavar="RUN_ID", help="go on with a run that was interrupted")
     parser.add_argument("--accept-noise", action="store_true", help="measure on a noisy host; the plan records it")
     parser.add_argument(
-        "--seed",
-        type=int,
-        help="seed of all schedules and operations, to repeat a run (default: a fresh one, which no candidate can read)",
-    )
+        "--seed", type=int,
+        help="seed of schedules and operations, to repeat a run (default: a fresh one, which no candidate can read)",
+    )  # fmt: skip
     parser.add_argument(
         "--reprofiles", metavar="RUN_ID",
         help="the adopted run whose gain is looked at again; `prfpipe history` says what is left",
