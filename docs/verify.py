@@ -5,8 +5,8 @@ usage: python verify.py BUNDLE [PUBLIC_KEY.pem ...]        exit code 0: accepted
 Without a public key no signature is checked and the origin is not shown. Checked: envelopes, signatures, every file's
 digest, the plan's seal, the journal, the rule's error rate and thresholds, every sample against the plan. Derived
 again: the primary scenario's speed-up with its interval, guards, A/A control, claim, and the verdict's word as far as
-these and the proof decide it; other reasons are taken as told. Strata are not decided and reports not drawn again:
-`prfpipe audit` does that. Neither shows that the samples were not made up.
+these and the proof decide it; other reasons are taken as told. Strata are not decided and ART-01, -03, -04 and -05 not
+written again: `prfpipe audit` does that. Neither derives profiles, nor shows that the samples were not made up.
 """
 import base64
 import gzip

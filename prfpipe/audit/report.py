@@ -10,6 +10,7 @@ from prfpipe.models import ClaimWord, Record, Sha256, VerdictWord
 NOT_SHOWN = (
     "that the samples were measured at all: whoever holds the signing key can make them up, and sign them at any time",
     "that the clocks, the host's name and its description are true: they are the signer's own word",
+    "that profiles say what their stacks say: shares, Amdahl's bound and pictures are taken as written (`cpu.folded`)",
 )
 RAISES_THE_COST = (
     "order seed {seed}, from which each schedule and operation follows, was signed with the plan, before the samples",
