@@ -1,13 +1,19 @@
 """Known-bad outputs: ways in which a wrong lever's result differs from the right one.
 
-Each kind turns an exhibit into altered results. Where a kind applies at many places of a result, the first
-and the last of them are altered, so that an oracle that looks at one end only is found out.
+Each kind turns an exhibit into altered results. Where a kind applies at many places of a result, the first and the
+last of them are altered, and one in the middle of each group of places that differ in nothing but their numbers in
+lists, so that an oracle that looks at one end or at some fields only is found out.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from prfpipe.prove.stand import Exhibit
+
+MOST_GROUPS = 8
+"""Of a kind and an exhibit; a larger result than this many values has one, since each alteration is sent as a whole."""
+_LARGE = 5000
 
 Path = tuple[str | int, ...]
 Altered = tuple[str, object]
@@ -23,11 +29,27 @@ def _whole(alter: Callable[[Exhibit], Iterable[object]]) -> Callable[[Exhibit], 
 
 def _inside(applies: Callable[[Any], bool], alter: Callable[[Any], object]) -> Callable[[Exhibit], Iterator[Altered]]:
     def altered_results(exhibit: Exhibit) -> Iterator[Altered]:
-        places = [path for path, value in _walk(exhibit.result) if applies(value)]
-        for path in dict.fromkeys(places[:1] + places[-1:]):
+        values = list(_walk(exhibit.result))
+        for path in _chosen([path for path, value in values if applies(value)], len(values)):
             yield _pointer(path), _replaced(exhibit.result, path, alter)
 
     return altered_results
+
+
+def _without_a_key(exhibit: Exhibit) -> Iterator[Altered]:
+    values = list(_walk(exhibit.result))
+    for path in _chosen([path for path, _ in values if path and isinstance(path[-1], str)], len(values)):
+        *place, gone = path
+        yield _pointer(path), _replaced(exhibit.result, tuple(place), partial(_without, gone=gone))
+
+
+def _chosen(places: list[Path], values: int) -> Iterable[Path]:
+    groups: dict[Path, list[Path]] = {}
+    for path in places:
+        groups.setdefault(tuple(key for key in path if isinstance(key, str)), []).append(path)
+    middles = [group[len(group) // 2] for group in groups.values()]
+    most = MOST_GROUPS if values <= _LARGE else 1
+    return dict.fromkeys([*places[:1], *places[-1:], *middles[:: -(-len(middles) // most) or 1]])
 
 
 def _walk(value: object) -> Iterator[tuple[Path, object]]:
@@ -71,8 +93,8 @@ def _other_character(text: str) -> str:
     return text[:-1] + ("x" if text[-1] != "x" else "y")
 
 
-def _without_first_key(value: dict[str, object]) -> dict[str, object]:
-    return {key: value[key] for key in list(value)[1:]}
+def _without(value: dict[str, object], gone: object) -> dict[str, object]:
+    return {key: item for key, item in value.items() if key != gone}
 
 
 BAD_OUTPUTS: Mapping[str, Callable[[Exhibit], Iterator[Altered]]] = {
@@ -89,5 +111,5 @@ BAD_OUTPUTS: Mapping[str, Callable[[Exhibit], Iterator[Altered]]] = {
     "dropped-last": _inside(_full_list, lambda value: value[:-1]),
     "duplicated": _inside(_full_list, lambda value: [*value, value[-1]]),
     "changed-character": _inside(lambda value: isinstance(value, str) and value != "", _other_character),
-    "dropped-key": _inside(lambda value: isinstance(value, dict) and bool(value), _without_first_key),
+    "dropped-key": _without_a_key,
 }

@@ -17,6 +17,14 @@ from tests.support.proofs import codes, messages, proof_of, with_canonical, with
         ("return json.dumps(sorted(json.dumps(result))).encode()", {"reordered"}),
         ("return json.dumps(result, sort_keys=True).lower().replace('-', '').encode()", {"sign-of-zero"}),
         ('return json.dumps(result, sort_keys=True).replace(\'"\', "").encode()', {"number-as-string"}),
+        (
+            "counts = result.pop('counts'); return json.dumps([result, counts[:1], counts[-1:]]).encode()",
+            {"off-by-one"},
+        ),
+        (
+            "result.pop('answered', 0); return json.dumps(result, sort_keys=True).encode()",
+            {"off-by-one", "dropped-key"},
+        ),
     ],
 )
 def test_a_blind_oracle_is_found(tmp_path: Path, canonical: str, missed: set[str]) -> None:
