@@ -4,7 +4,7 @@ Method: Fleming et al., "Hunter: Using Change Point Detection to Hunt for Perfor
 doi:10.1145/3578244.3583719), on speed-up ratios. Both variants of a night share the machine's state, so a slower
 host, kernel or clock moves their times and not their ratio.
 
-docs/nightly.md has how soon planted changes are found with these parameters, and how often there is a false alarm.
+docs/nightly-calibration.md has how soon planted changes are found with these parameters, and how often there is a false alarm.
 """
 
 from collections.abc import Sequence
@@ -71,10 +71,10 @@ def _candidates(ratios: Sequence[float]) -> list[tuple[int, float]]:
 def new_losses(points: Sequence[HistoryPoint]) -> tuple[ChangePoint, ...]:
     """Losses that the last run of a series brought to light: what to tell a person today, and only today.
 
-    A change is known already if the series without its last run has one at most a few runs away: its place
+    A loss is known already if the series without its last run has one at most a few runs away: its place
     moves a little as runs are added.
     """
-    known = [change.index for change in change_points(points[:-1])]
+    known = [change.index for change in change_points(points[:-1]) if change.change_percent < 0]
     return tuple(
         change
         for change in change_points(points)
