@@ -1,7 +1,7 @@
 """`python -m calibration.nights`: how soon the history finds a planted change, and how often it cries wolf.
 
     python -m calibration.nights record ./evidence   # paired times of the newest bundle of each lever -> nights.json
-    python -m calibration.nights                     # 500 nights from them, again and again -> docs/nightly-calibration.md
+    python -m calibration.nights                     # 500 nights from them -> docs/nightly-calibration.md
 
 A simulated night draws invocations with replacement from those recorded, paired as they were, and goes through the
 same estimate and interval as a real one. On top each night has a factor of its own (sd `BETWEEN`), since two runs of

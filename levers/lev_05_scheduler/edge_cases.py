@@ -42,6 +42,19 @@ def finalizers(count: int) -> Trace:
     return ready(count) + cancel(range(count))
 
 
+def apart(*traces: Trace) -> list[Trace]:
+    """Traces of one scheduler, each as if it were the first: tasks are counted on, and at its end no lane is as before.
+
+    Every due task has run by then, no lane waits, and the last slot was not the cancel lane's.
+    """
+    found, first = [], 0
+    for trace in traces:
+        steps = [*trace, *tick(10), *ready(), *tick()]
+        found.append([[kind, number + first * (kind == CANCEL), more] for kind, number, more in steps])
+        first += sum(kind in {READY, TIMED} for kind, *_ in steps)
+    return found
+
+
 def cases() -> Iterator[Case]:
     """All edge cases; a case is a sequence of traces for one scheduler."""
     yield from _lanes()
@@ -147,12 +160,14 @@ def _mid_cascade() -> Trace:
 
 
 def _streaks() -> Iterator[Case]:
-    for count in (STREAK_LIMIT - 1, STREAK_LIMIT, STREAK_LIMIT + 1, 2 * STREAK_LIMIT, 2 * STREAK_LIMIT + 1):
-        yield f"{count} finalizers and a ready task", [finalizers(count) + ready() + tick(0)]
-        yield f"{count} finalizers and a due timer", [finalizers(count) + timed(1) + tick(1)]
-        yield f"{count} finalizers and both", [finalizers(count) + ready(3) + timed(1, 1, 1) + tick(1)]
-        yield f"{count} finalizers and a timer that is not due", [finalizers(count) + timed(9) + tick(1)]
-        yield f"{count} finalizers, one to a tick", [finalizers(count) + ready(2) + tick(1, 1, 3 * STREAK_LIMIT)]
+    around = (STREAK_LIMIT - 1, STREAK_LIMIT, STREAK_LIMIT + 1, 2 * STREAK_LIMIT, 2 * STREAK_LIMIT + 1)
+    many = [finalizers(count) for count in around]
+    yield "15 to 33 finalizers and a ready task", apart(*(each + ready() + tick(0) for each in many))
+    yield "15 to 33 finalizers and a due timer", apart(*(each + timed(1) + tick(1) for each in many))
+    yield "15 to 33 finalizers and both", apart(*(each + ready(3) + timed(1, 1, 1) + tick(1) for each in many))
+    yield "15 to 33 finalizers and a timer that is not due", apart(*(each + timed(9) + tick(1) for each in many))
+    one_by_one = ready(2) + tick(1, 1, 3 * STREAK_LIMIT)
+    yield "15 to 33 finalizers, one to a tick", apart(*(each + one_by_one for each in many))
     yield "a streak goes on from tick to tick", [finalizers(40) + ready(3) + tick(0, 5, 9)]
     yield (
         "others come when the streak is at its limit",
@@ -170,15 +185,13 @@ def _streaks() -> Iterator[Case]:
 
 
 def _starvation() -> Iterator[Case]:
-    for ticks in range(1, 9):
-        waits = tick(0, 1, ticks) + tick(0, 3)
-        yield f"timed waits behind cancel for {ticks} ticks", [finalizers(50) + timed(0) + waits]
-        yield f"ready waits behind cancel for {ticks} ticks", [finalizers(50) + ready() + waits]
-        yield f"ready waits behind timed for {ticks} ticks", [timed(*[0] * 50) + ready() + waits]
-        yield (
-            f"all wait for {ticks} ticks without slots",
-            [finalizers(20) + timed(0, 0, 0) + ready(3) + tick(0, 0, ticks) + tick(0, 1) + tick(0, 30)],
-        )
+    waits = [tick(0, 1, ticks) + tick(0, 3) for ticks in range(1, 9)]
+    yield "timed waits behind cancel for 1 to 8 ticks", apart(*(finalizers(50) + timed(0) + each for each in waits))
+    yield "ready waits behind cancel for 1 to 8 ticks", apart(*(finalizers(50) + ready() + each for each in waits))
+    yield "ready waits behind timed for 1 to 8 ticks", apart(*(timed(*[0] * 50) + ready() + each for each in waits))
+    everything = finalizers(20) + timed(0, 0, 0) + ready(3)
+    idle = [tick(0, 0, ticks) + tick(0, 1) + tick(0, 30) for ticks in range(1, 9)]
+    yield "all wait for 1 to 8 ticks without slots", apart(*(everything + each for each in idle))
     yield "all lanes full, one slot to a tick", [finalizers(80) + timed(*[0] * 40) + ready(40) + tick(1, 1, 120)]
     yield "all lanes full, two slots to a tick", [finalizers(80) + timed(*[0] * 40) + ready(40) + tick(1, 2, 60)]
     yield (

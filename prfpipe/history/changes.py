@@ -4,7 +4,8 @@ Method: Fleming et al., "Hunter: Using Change Point Detection to Hunt for Perfor
 doi:10.1145/3578244.3583719), on speed-up ratios. Both variants of a night share the machine's state, so a slower
 host, kernel or clock moves their times and not their ratio.
 
-docs/nightly-calibration.md has how soon planted changes are found with these parameters, and how often there is a false alarm.
+docs/nightly-calibration.md has how soon planted changes are found with these parameters, and how often there is a false
+alarm.
 """
 
 from collections.abc import Sequence
