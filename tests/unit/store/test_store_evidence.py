@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Protocol
 
 import pytest
 
+from prfpipe.disk import MAX_FILE_BYTES
 from prfpipe.errors import (
     AlreadyExistsError,
     BundleError,
@@ -257,9 +259,22 @@ def test_too_many_files_are_refused(store: Store, tmp_path: Path) -> None:
         fetch(store, resolve(store, RUN), tmp_path / "copy", read_manifest)
 
 
-def test_a_bundle_larger_than_the_disk_is_refused(store: Store, tmp_path: Path) -> None:
-    commit(store, {"huge": FileDigest(sha256="0" * 64, size=2**62)})
-    with pytest.raises(BundleError, match="bytes free"):
+def test_a_bundle_larger_than_the_disk_is_refused(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit(store, {"large": FileDigest(sha256="0" * 64, size=2**20)})
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=2**19))
+    with pytest.raises(BundleError, match="524288 bytes free"):
+        fetch(store, resolve(store, RUN), tmp_path / "copy", read_manifest)
+    assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize(
+    "sizes", [[2**62], [MAX_FILE_BYTES + 1], [MAX_FILE_BYTES] * 5], ids=["all disks", "a file", "together"]
+)
+def test_a_bundle_that_no_audit_would_read_is_not_even_copied(store: Store, tmp_path: Path, sizes: list[int]) -> None:
+    commit(store, {f"file-{at}": FileDigest(sha256="0" * 64, size=size) for at, size in enumerate(sizes)})
+    with pytest.raises(TamperError, match=r"not safe to copy: .* are read"):
         fetch(store, resolve(store, RUN), tmp_path / "copy", read_manifest)
     assert not (tmp_path / "copy").exists()
 
