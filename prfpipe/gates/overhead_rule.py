@@ -142,7 +142,9 @@ def answer(rule: Rule, plan: Plan, samples: SampleSet, doubts: tuple[str, ...]) 
     against = [reason for reason in reasons if _counts(reason, stratum, result)]
     biases = tuple(reason.message for reason in reasons if reason.code == _BIASED and reason not in against)
     differing = any(reason.code in _DIFFERING for reason in reasons)
-    return Answer(Overhead(stratum, result, (*doubts, *(reason.message for reason in against))), biases, differing)
+    # A check stands under its path's name already.
+    told_of = [reason.message.removeprefix(f"{result.scenario}: ") for reason in against]
+    return Answer(Overhead(stratum, result, (*doubts, *told_of)), biases, differing)
 
 
 def _even(samples: SampleSet) -> SampleSet:
