@@ -141,8 +141,7 @@ class DirectoryStore:
     def discard(self, leftover: Unfinished) -> None:
         with os_errors(self.url(leftover.name)), suppress(FileNotFoundError):
             with self._parent(leftover.name, create=False) as (folder, name):
-                if _is_abandoned(folder, name):
-                    os.unlink(name, dir_fd=folder)
+                _remove_if_abandoned(folder, name)
             self._remove_empty_folders(leftover.name)
 
     def link(self, key: str, seconds: int) -> str:
@@ -236,25 +235,44 @@ def _locked_temporary(folder: int) -> tuple[str, int]:
 def _remove_abandoned(folder: int) -> None:
     """Remove temporary files of writers that died: a bundle's folder has to hold nothing else than the bundle."""
     for name in os.listdir(folder):
-        if _is_abandoned(folder, name):
-            with suppress(OSError):
-                os.unlink(name, dir_fd=folder)
+        with suppress(OSError):
+            _remove_if_abandoned(folder, name)
+
+
+def _remove_if_abandoned(folder: int, name: str) -> None:
+    # Under the lock: a writer that has made it and waits for its lock sees then that it is gone, and makes another.
+    with _abandoned(folder, name) as is_so:
+        if is_so:
+            os.unlink(name, dir_fd=folder)
 
 
 def _is_abandoned(folder: int, name: str) -> bool:
-    """Whether it is a temporary file whose lock no living writer holds."""
+    with _abandoned(folder, name) as is_so:
+        return is_so
+
+
+@contextmanager
+def _abandoned(folder: int, name: str) -> Iterator[bool]:
+    """Whether it is a temporary file whose lock no living writer holds; nobody can take it until the block ends."""
     if not name.startswith(_TEMPORARY_PREFIX):
-        return False
+        yield False
+        return
     try:
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     except OSError:
-        return False
+        yield False
+        return
+    try:
+        yield _is_locked_now(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_locked_now(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
-    finally:
-        os.close(descriptor)
     return True
 
 

@@ -43,13 +43,16 @@ def missing_import(_: Path) -> dict[str, Any]:
 
 
 def crashing_once(home: Path) -> dict[str, Any]:
-    """Dies in the third invocation that is timed, and only there: bench subjects have PRFPIPE_PADDING."""
+    """Dies in the third invocation that is timed, and only there: its subjects have PRFPIPE_PADDING.
+
+    So has the one before them, of which stage implement sees what it loads.
+    """
     count = home / "count"
     count.write_text("")
     crash = f"""\
         count, timed = pathlib.Path({str(count)!r}), "PRFPIPE_PADDING" in os.environ
         count.write_text(count.read_text() + "x" * timed)
-        timed and count.read_text() == "xxx" and (os.write(2, b"a bolt from the blue"), os.abort())
+        timed and count.read_text() == "xxxx" and (os.write(2, b"a bolt from the blue"), os.abort())
 """
     candidate = CANDIDATE.replace("        self.answered = 0\n", f"        self.answered = 0\n{crash}")
     return {"candidate": f"import os\nimport pathlib\n{candidate}", "profiles": ["py-spy"]}

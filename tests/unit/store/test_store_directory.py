@@ -134,6 +134,28 @@ def test_a_crash_before_the_name_leaves_nothing_that_counts(store: Store, root: 
     assert [info.key for info in store.list()] == ["folder/object"]
 
 
+def test_nobody_can_take_a_file_of_a_dead_writer_while_it_is_removed(
+    store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was made a moment ago and is not locked yet looks dead too: its writer has to see that it is gone."""
+    put(store)
+    dead = root / "folder" / ".incoming-0123456789abcdef"
+    dead.write_bytes(DATA[:10])
+    unlink, locked = os.unlink, list[bool]()
+
+    def watched(name: str, **options: int) -> None:
+        if name == dead.name:
+            with dead.open("rb") as file, pytest.raises(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locked.append(True)
+        unlink(name, **options)
+
+    monkeypatch.setattr(os, "unlink", watched)
+    put(store, "folder/another")
+    assert locked == [True]
+    assert not dead.exists()
+
+
 def test_a_download_onto_a_full_disk_leaves_nothing(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
