@@ -295,7 +295,8 @@ def _stratum_findings(
 
 
 def _hidden_loss_findings(samples: SampleSet, stratum: StratumResult, result: ScenarioResult) -> Iterator[Finding]:
-    if result.speedup.low is None or result.speedup.low > 1:
+    """What holds by its own clock, and shows no saving that another one would have to show too."""
+    if stratum.state != "holds" or result.speedup.low is None or result.speedup.low > 1:
         return
     for code, message, _ in unseen_losses(figures.counted(samples, result.scenario), stratum.margin_percent):
         yield _undecided(code, _where(result) + message)
