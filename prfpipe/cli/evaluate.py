@@ -128,7 +128,9 @@ def _command_line(arguments: argparse.Namespace, lever: Lever) -> tuple[str, ...
     Raises:
         InputError: `--reprofiles` names no run, or stands beside `--resume`.
     """
-    words = [lever.spec.id if word == ALL else word for word in command_line()]
+    words = list(command_line())
+    if arguments.lever == ALL and ALL in words:
+        words[words.index(ALL)] = lever.spec.id
     again = arguments.reprofiles
     if again is None:
         return tuple(words)
