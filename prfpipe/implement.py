@@ -10,7 +10,7 @@ from prfpipe.errors import LeverError
 from prfpipe.layout import optimized_files
 from prfpipe.models import CommandVariant, LeverSpec, PythonVariant, TreeRecord, Variant
 from prfpipe.subject.process import Subject, Workload
-from prfpipe.subject.variants import VariantName, copy_tree, subject_launch, workload_launch
+from prfpipe.subject.variants import PADDING_VARIABLE, VariantName, copy_tree, subject_launch, workload_launch
 from prfpipe.subject.waits import waits
 
 VARIANTS: tuple[VariantName, ...] = ("baseline", "candidate")
@@ -88,7 +88,7 @@ def _loaded(
     workdir.mkdir()
     workload.prepare(operation, workdir)
     # As it is measured, so that it cannot tell that it is not.
-    measured = {"PRFPIPE_PADDING": "x"}
+    measured = {PADDING_VARIABLE: "x"}
     launch = subject_launch(spec, variant, tree, workdir, timeout=workload.launch.timeout, extra_environment=measured)
     with Subject(launch) as subject:
         subject.hello(spec.primary.params, workdir, note_files=True)

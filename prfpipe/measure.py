@@ -18,7 +18,7 @@ from pathlib import Path
 from prfpipe.digests import derive_seed
 from prfpipe.models import Arm, ArmSamples, Invocation, LeverSpec, Scenario, Schedule
 from prfpipe.subject.process import Block, Subject, Workload
-from prfpipe.subject.variants import subject_launch, workload_launch
+from prfpipe.subject.variants import PADDING_VARIABLE, subject_launch, workload_launch
 
 BLOCK_NS = 2_000_000
 SAMPLE_NS = 20_000
@@ -177,7 +177,7 @@ class _Session:
         self.bench, self.scenario, self.workload, self.stack = bench, scenario, workload, stack
         self.environment = {
             "PYTHONHASHSEED": str(rng.randrange(2**32)),
-            "PRFPIPE_PADDING": "x" * rng.randrange(_MAX_PADDING),
+            PADDING_VARIABLE: "x" * rng.randrange(_MAX_PADDING),
         }
         self._digests: dict[bytes, list[str]] = {}
 

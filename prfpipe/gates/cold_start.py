@@ -38,7 +38,7 @@ from prfpipe.profilers import folded
 from prfpipe.profilers.frames import Paths, Stack
 from prfpipe.subject.child import Launch
 from prfpipe.subject.process import Workload
-from prfpipe.subject.variants import python_argv, subject_environment
+from prfpipe.subject.variants import PADDING_VARIABLE, python_argv, subject_environment
 
 LAST_PHASE = "answer arrives"
 PROFILED_STARTS = 30
@@ -162,7 +162,7 @@ class ColdStart(Sampled):
         """The allow-listed environment of one start (Mytkowicz et al. 2009: its size shifts memory layouts)."""
         extra = {
             "PYTHONHASHSEED": str(self._rng.randrange(2**32)),
-            "PRFPIPE_PADDING": "x" * self._rng.randrange(_MAX_PADDING),
+            PADDING_VARIABLE: "x" * self._rng.randrange(_MAX_PADDING),
         }
         return subject_environment(home, extra)
 

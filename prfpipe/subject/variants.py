@@ -20,6 +20,8 @@ from prfpipe.models import LeverSpec, PythonVariant
 from prfpipe.subject.child import Launch
 from prfpipe.subject.sandbox import Sandbox
 
+PADDING_VARIABLE = "PRFPIPE_PADDING"
+"""Of a subject that is measured: its length gives the environment another size (Mytkowicz et al. 2009)."""
 VariantName = Literal["baseline", "candidate"]
 
 MAX_TREE_FILES = 5000

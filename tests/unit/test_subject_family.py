@@ -71,6 +71,20 @@ def test_a_process_whose_first_thread_has_ended_is_found_and_dies_with_the_subje
         os.kill(int(str(pid)), signal.SIGKILL)
 
 
+def test_a_subject_that_is_not_seen_in_its_own_family_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a subject that hides looks like, whoever runs this: root sees it all the same."""
+    with running(tmp_path, code("return 0")) as subject:
+        subject.run([0])
+        with monkeypatch.context() as blind:
+            blind.setattr("prfpipe.subject.family._may_look_into", lambda pid: False)
+            blind.setattr("prfpipe.subject.family.members", lambda mark: [])
+            with pytest.raises(SubjectDisturbedError, match="was hidden"):
+                subject.require_left_alone()
+        subject.require_left_alone()
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may look into every process")
 def test_a_subject_that_hides_is_refused(tmp_path: Path) -> None:
     hide = "ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)"
