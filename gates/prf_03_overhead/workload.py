@@ -59,23 +59,14 @@ def prepare(operation: Operation, params: Mapping[str, Any], workdir: Path) -> N
     ((lever_operation,),) = (turn["operations"] for turn in operation["turns"])
     _lever(path).workload.prepare(lever_operation, params.get("lever", {}), workdir)
     name = "project" if path == "compat" else "streams"
-    if path == "lockstep":
-        _reach_the_disk(workdir / name)
     if path == "compat" or lever_operation.get("recorded", {}).get("signed"):
         envelope = publisher.sign_folder(workdir / name, name, operation["number"])
         (workdir / f"{name}.manifest").write_bytes(envelope)
+    os.sync()  # otherwise the disk is busy with what was prepared while a turn waits for its flush
 
 
 def _turn(rng: random.Random, stream: Iterator[Any], size: int) -> dict[str, Any]:
     return {"by": rng.choice(CALLERS), "operations": list(itertools.islice(stream, size))}
-
-
-def _reach_the_disk(folder: Path) -> None:
-    """Otherwise the disk is busy with what was prepared while a turn waits for its flush."""
-    for path in folder.rglob("*"):
-        descriptor = os.open(path, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
 
 
 def _stream(params: Mapping[str, Any], seed: int) -> Iterator[Any]:

@@ -27,6 +27,7 @@ from prfpipe.progress import Terminal
 from prfpipe.settings import Settings, load_settings
 
 ALL, CHECK = "all", "check"
+MOST_SECONDS = 86_400
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -79,7 +80,25 @@ def _options(arguments: argparse.Namespace) -> GateOptions:
         raise InputError(f"--samples {arguments.samples}: at least 1", hint="Leave it out for the effort's number.")
     if arguments.ready and not arguments.program:
         raise InputError("--ready is about a COMMAND", hint="prfpipe gate PRF-01 --ready TEXT -- COMMAND…")
-    return GateOptions(Effort(arguments.effort), arguments.samples, arguments.program, arguments.ready, command_line())
+    return GateOptions(
+        Effort(arguments.effort),
+        arguments.samples,
+        _seconds(arguments),
+        arguments.program,
+        arguments.ready,
+        command_line(),
+    )
+
+
+def _seconds(arguments: argparse.Namespace) -> float | None:
+    found: float | None = arguments.seconds
+    if found is None:
+        return None
+    if arguments.gate in set(GATE_IDS) - {"PRF-03"}:
+        raise InputError("--seconds is for PRF-03", hint="The other gates count samples: --samples N.")
+    if not 1 <= found <= MOST_SECONDS:
+        raise InputError(f"--seconds {found:g}: 1 to {MOST_SECONDS}", hint="Leave it out for the effort's.")
+    return found
 
 
 def _place(junit: str | None) -> Path | None:

@@ -172,6 +172,7 @@ def _gate(commands: "Commands[argparse.ArgumentParser]") -> None:
         "--effort", choices=EFFORTS, default="standard", help="at most 370, 1000 or 2000 samples of each subject"
     )
     parser.add_argument("--samples", type=int, metavar="N", help="at most N samples of each subject instead")
+    parser.add_argument("--seconds", type=float, metavar="S", help="at most S seconds for each hot path (PRF-03)")
     parser.add_argument("--ready", metavar="TEXT", default="", help="with COMMAND: the line that says it is ready")
     parser.add_argument("--junit", metavar="FILE", help="write JUnit XML as well")
     parser.add_argument("--against", metavar="COMMIT", help="with `check`: ledgers may only have grown since")

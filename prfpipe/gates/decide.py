@@ -25,7 +25,9 @@ from prfpipe.models import (
 FIRST = 100
 """The doctrine's number of samples: its figures are always shown."""
 _MS = 1_000_000
-_MORE = "it needs more invocations: a higher --effort, a larger --samples where that was given, or a quieter machine"
+_MORE = (
+    "it needs more invocations: a higher --effort, more --seconds, a larger --samples if given, or a quieter machine"
+)
 _NEVER_PASSES = "A gate that measured nothing never passes: look at what its subject wrote, and run it again."
 
 

@@ -30,13 +30,15 @@ from prfpipe.settings import Settings
 class GateOptions:
     """How a gate was asked for.
 
-    `samples`: never more than so many of each subject (None: as many as the effort allows). `command`: the program
+    `samples`: never more than so many of each subject (None: as many as the effort allows). `seconds`: PRF-03 may
+    measure a hot path for so long (None: as long as the effort allows). `command`: the program
     that PRF-01 is to gate in place of its own subject, `ready` what its readiness line contains. `words`: the command
     line that reproduces this.
     """
 
     effort: Effort = Effort.STANDARD
     samples: int | None = None
+    seconds: float | None = None
     command: tuple[str, ...] = ()
     ready: str = ""
     words: tuple[str, ...] = ()

@@ -29,13 +29,15 @@ from prfpipe.plan import make_plan
 ALPHA = 0.05
 """As of the other gates: at most so often, over all looks together, an answer is wrong."""
 SECONDS: dict[Effort, float] = {Effort.QUICK: 90.0, Effort.STANDARD: 300.0, Effort.RIGOROUS: 900.0}
-"""For each hot path in scope, unless it is decided before."""
+"""For each hot path in scope, unless it is decided before, or as many as were asked for."""
 MOST_SECONDS_SHOWN = 30.0
 """A path that is not judged has a tenth of the time, and no more than this."""
 SPLIT: dict[Effort, int] = {Effort.QUICK: 1, Effort.STANDARD: 2, Effort.RIGOROUS: 3}
 """Invocations of each instrument alone: they are described, never judged. Of a path that is not judged, one."""
-LEAST_ROUNDS, ROUNDS_OF_WHAT_IS_SHOWN = 12, 4
-"""An operation of 100 ms would be timed once in an invocation, whose cold start takes ten times as long."""
+LEAST_ROUNDS: dict[Effort, int] = {Effort.QUICK: 12, Effort.STANDARD: 12, Effort.RIGOROUS: 24}
+"""An operation of 100 ms would be timed once in an invocation, whose cold start takes ten times as long. Where there is
+time for it, more: on a noisy core all that invocations differ by is the noise of their rounds."""
+ROUNDS_OF_WHAT_IS_SHOWN = 4
 NO_PRIMARY = Scenario(name="none", primary=True)
 _NEEDED = stats.smallest_n(stats.exact(ALPHA))
 _OF_A_LEVER = {
@@ -62,7 +64,8 @@ class Rule:
 
     def seconds(self, scenario: Scenario) -> float:
         """How long a hot path may be measured."""
-        seconds = SECONDS[self.context.options.effort]
+        options = self.context.options
+        seconds = SECONDS[options.effort] if options.seconds is None else options.seconds
         return min(seconds / 10, MOST_SECONDS_SHOWN) if self.budget(scenario) is None else seconds
 
     def alone(self, scenario: Scenario) -> int:
@@ -72,7 +75,7 @@ class Rule:
     def schedule(self, scenario: Scenario, found: Schedule) -> Schedule:
         """The schedule that was found for a lever, with as many rounds as it takes to compare within them."""
         shown = self.budget(scenario) is None or "instruments" in scenario.params
-        least = ROUNDS_OF_WHAT_IS_SHOWN if shown else LEAST_ROUNDS
+        least = ROUNDS_OF_WHAT_IS_SHOWN if shown else LEAST_ROUNDS[self.context.options.effort]
         return found.model_copy(update={"rounds": max(found.rounds, least)})
 
     def plan(self, scenario: Scenario) -> Plan:

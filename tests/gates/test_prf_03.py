@@ -2,6 +2,7 @@
 
 import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import pytest
 from prfpipe.errors import GateError, SubjectError
 from prfpipe.gates import one_off
 from prfpipe.gates.overhead import open_measurement
+from prfpipe.gates.overhead_rule import MOST_SECONDS_SHOWN, Rule
 from prfpipe.gates.spec import Gate, load_gate
 from prfpipe.lever import load_lever
-from prfpipe.models import Effort, GateReport, Scenario
+from prfpipe.models import Effort, GateReport, Scenario, TreeRecord
 from prfpipe.prove import conformance
 from prfpipe.prove.stand import Stand
 from tests.support.gate_runs import answer_of, context_of, failure_of, gate_of, report_of
@@ -172,6 +174,19 @@ def test_too_few_invocations_leave_the_answer_open(tmp_path: Path) -> None:
     assert isinstance(report, GateReport)
     assert code == 3
     assert states(report) == {"same": "undecided", "slow": "undecided", "outside": "out-of-scope"}
+
+
+def test_a_path_is_measured_for_as_long_as_was_asked_for_and_what_is_only_shown_no_longer(tmp_path: Path) -> None:
+    made = gate(tmp_path)
+    lever = load_lever(made.root).spec
+    tree = TreeRecord(files={}, digest="0" * 64, changed_files=(), outside_path=())
+    context = context_of(made, tmp_path, seconds=1800.0)
+    rule = Rule(context, lever, tree, 1)
+    _, slow, outside = lever.scenarios
+    assert rule.plan(slow).rule.seconds == rule.seconds(slow) == 1800
+    assert rule.seconds(outside) == MOST_SECONDS_SHOWN
+    effort = replace(context, options=replace(context.options, seconds=None, effort=Effort.RIGOROUS))
+    assert Rule(effort, lever, tree, 1).seconds(slow) == 900
 
 
 def test_other_results_with_instruments_on_are_never_a_pass(tmp_path: Path) -> None:

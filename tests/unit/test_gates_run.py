@@ -74,6 +74,7 @@ def test_a_subject_with_spikes_fails_though_its_median_is_far_below(gate: Gate) 
 def test_bad_input_ends_with_2_before_anything_is_measured(gate: Gate) -> None:
     assert gate("PRF-02", spec={"version": 7}).code == 2
     assert gate("PRF-02", "--samples", "0").code == 2
+    assert gate("PRF-02", "--seconds", "60").code == 2
     assert gate("PRF-02", "--", "program").code == 2
     assert gate("PRF-02", "--ready", "x").code == 2
     assert gate("PRF-02", "--against", "HEAD").code == 2
