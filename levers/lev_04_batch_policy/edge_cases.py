@@ -179,6 +179,10 @@ def _bad_items() -> Iterator[Case]:
     known |= {"fly": 'permit(principal, action == Action::"fly", resource);'}
     known |= {"robot": "permit(principal is Robot, action, resource is Planet);"}
     yield "unknown actions, principals, resources and types", [op(load(known, rules=USED), *strange * 2)]
+    banned = OPEN | {"locked": 'forbid(principal, action in Action::"files", resource);'}
+    inside = {"entities": [entity("User::read", "Action::files")]}
+    odd = {**good, "action": uid("User::read")}
+    yield "an action of another type that is in a group", [op(load(banned), inside, odd)]
     many = [ask(f"a{at}", f"T{at % 3}::x") for at in range(300)]
     yield "more kinds of requests than slices are kept", [op(load(OPEN)), op(*many), op(*many[:3], ask("read"))]
 
@@ -236,6 +240,10 @@ def _changes() -> Iterator[Case]:
     yield "another world in mid-batch", [op(load(QUOTA, rules=USED), *counted, load(PIN), *counted, load(OPEN), *tries)]
 
 
+DEEP = " || ".join(f"context.n == {number}" for number in range(200))
+"""Nests deeper in Cedar's JSON form than its reader goes."""
+
+
 def _refusals() -> Iterator[Case]:
     tries = [ask("read"), ask("write")]
     two = "permit(principal, action, resource); permit(principal, action, resource);"
@@ -248,6 +256,8 @@ def _refusals() -> Iterator[Case]:
     refused += [{"revoke": "open"}, {"revoke": "nobody"}, grant("g1", "share", "User::ann", "File::a")]
     refused += [grant("open", "share", "User::ann", "File::a"), grant("x", "none", "User::ann", "File::a")]
     refused += [grant("x", "share", "User::ann"), grant("x", "ban", "User::ann", "File::a")]
+    refused += [grant("x", "share", "Us er::x", "Folder::src"), {"policies": {"put": {"\ud800": OPEN["open"]}}}]
+    refused += [{"policies": {"put": {"x": f"permit(principal, action, resource) when {{ {DEEP} }};"}}}]
     refused += [{"entities": [entity("Role::staff", "Role::dev")]}, {"entities": [{"uid": 3}]}, {"entities": [3]}]
     refused += [{"load": {"policies": {"x": "nonsense"}}}, load({"share": OPEN["open"]})]
     refused += [{"load": {"policies": OPEN, "templates": {"t": OPEN["open"]}}}]

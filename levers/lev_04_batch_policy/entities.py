@@ -78,11 +78,12 @@ def _hierarchy(parents: Mapping[Uid, tuple[Uid, ...]]) -> Hierarchy:
     types: dict[str, set[str]] = {}
     for uid, ancestors in above.items():
         types.setdefault(uid[0], set()).update(kind for kind, _ in ancestors)
-    groups = {uid: frozenset(ancestors) for uid, ancestors in above.items() if ancestors and _is_action(uid)}
+    groups = {uid: frozenset(ancestors) for uid, ancestors in above.items() if ancestors and is_action(uid)}
     return Hierarchy(groups, {kind: frozenset(found) for kind, found in types.items()})
 
 
-def _is_action(uid: Uid) -> bool:
+def is_action(uid: Uid) -> bool:
+    """Whether its type is `Action`, in whatever namespace."""
     return uid[0].rpartition("::")[2] == "Action"
 
 

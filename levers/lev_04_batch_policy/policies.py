@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from engine import Uid, as_json, mentioned, policy_document
+from engine import Uid, as_json, mentioned, policy_document, policy_set
 
 Constraint = Mapping[str, Any]
 """A scope's constraint in Cedar's JSON form, slots filled: `op` and, by `op`, `entity`, `entities`, `in`."""
@@ -56,11 +56,13 @@ class PolicyStore:
         """Add or replace static policies, drop others; every policy that came or went.
 
         Raises:
-            ValueError: not exactly one static policy, the id is a grant's or a template's, or there is none to drop.
+            ValueError: not exactly one static policy, the id is a grant's or a template's, there is none to drop, or
+                Cedar does not take the policy back in its JSON form, as one that nests too deeply.
         """
         dropped = [self._static(name) for name in drop]
         fresh = [_policy(name, _only(text, "staticPolicies")) for name, text in texts.items()]
         replaced = [self._static(policy.id) for policy in fresh if policy.id in self._taken()]
+        self._try(fresh)
         for policy in dropped:
             self._policies.pop(policy.id, None)
         self._policies |= {policy.id: policy for policy in fresh}
@@ -70,7 +72,7 @@ class PolicyStore:
         """Put a link of a template in force; `values` by slot.
 
         Raises:
-            ValueError: the id is taken, there is no such template, or its slots are not exactly filled.
+            ValueError: the id is taken, there is no such template, or its slots are not exactly filled with entities.
         """
         if name in self._taken():
             raise ValueError(f"the id {name!r} is taken")
@@ -82,6 +84,7 @@ class PolicyStore:
         text = {"templateId": template, "newId": name, "values": {slot: _entity(uid) for slot, uid in values.items()}}
         scope = Scope(_filled(body["principal"], values), body["action"], _filled(body["resource"], values))
         policy = Policy(name, scope, json.dumps(text), _mentions(body), template, dict(values))
+        self._try([policy])
         self._policies[name] = policy
         return policy
 
@@ -110,6 +113,11 @@ class PolicyStore:
         static = _fields((policy.id, policy.text) for policy in chosen if not policy.template)
         links = ",".join(policy.text for policy in chosen if policy.template)
         return f'{{"templates":{{{self._template_texts}}},"staticPolicies":{{{static}}},"templateLinks":[{links}]}}'
+
+    def _try(self, policies: Sequence[Policy]) -> None:
+        """What Cedar would refuse later is refused before anything is changed, whoever needs it when."""
+        if policies:
+            policy_set(self.document(policies))
 
     def _static(self, name: str) -> Policy:
         policy = self._policies.get(name)

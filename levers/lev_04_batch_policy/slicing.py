@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from engine import Handle, Uid, linked, policy_set, unlinked
-from entities import Hierarchy
+from entities import Hierarchy, is_action
 from policies import Constraint, Policy, PolicyStore, Scope
 
 MAX_SLICES = 256
@@ -84,7 +84,10 @@ def _action_matches(constraint: Constraint, action: Uid, hierarchy: Hierarchy) -
     named = {_uid(entity) for entity in entities}
     if action in named:
         return True
-    return constraint["op"] == "in" and not named.isdisjoint(hierarchy.groups.get(action, ()))
+    if constraint["op"] != "in":
+        return False
+    # An entity of another type may have any parents, and the hierarchy holds those of actions only.
+    return not is_action(action) or not named.isdisjoint(hierarchy.groups.get(action, ()))
 
 
 def _type_can_match(constraint: Constraint, kind: str, hierarchy: Hierarchy) -> bool:
