@@ -6,6 +6,7 @@ that the guest gives are believed only after they were checked here. The header 
 and never read again. The payload is lent to the host function, read-only and for the time of the call.
 """
 
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import PickleBuffer
@@ -69,16 +70,19 @@ class Subject:
 
         A view that was cut from the payload would outlive its release. `PickleBuffer` is in between because a view
         of it counts as an export of `part`, as do all views that are cut from it: `part` cannot be released before
-        they are. So a host function that keeps one is found at once, with a BufferError.
+        they are. So a host function that keeps one is found at once, with a BufferError, also if it fails.
         """
         part = self._readable[start:stop]
         payload = memoryview(PickleBuffer(part))
         try:
-            answer = function(call, payload)
+            return function(call, payload)
+        except BaseException as error:
+            # What a function that failed had cut off for itself alone is still in its frames.
+            traceback.clear_frames(error.__traceback__)
+            raise
         finally:
             payload.release()
-        part.release()
-        return answer
+            part.release()
 
     def _deliver(self, call: Call, reply: bytes | memoryview) -> int:
         size = len(reply)

@@ -149,6 +149,30 @@ def test_the_guest_is_told_of_a_part_that_was_kept_and_can_go_on(candidate: Any)
     assert isinstance(found[1], int)
 
 
+def test_a_host_function_that_keeps_a_part_and_fails_is_found_too(candidate: Any) -> None:
+    kept: list[memoryview] = []
+
+    def hoard_and_fail(call: Any, data: memoryview) -> int:
+        kept.append(data[1:2])
+        raise KeyError("x")
+
+    with pytest.raises(BufferError):
+        candidate._lend(hoard_and_fail, None, 24, 32)
+
+
+def test_what_a_host_function_has_cut_off_for_itself_is_no_reason_to_hide_why_it_failed(candidate: Any) -> None:
+    def inner(part: memoryview) -> int:
+        own = part[:1]
+        raise KeyError(own[0])
+
+    def fail(call: Any, data: memoryview) -> int:
+        part = data[1:3]
+        return inner(part)
+
+    with pytest.raises(KeyError):
+        candidate._lend(fail, None, 24, 32)
+
+
 def test_a_part_that_was_kept_shows_later_bytes_and_nothing_can_free_them(candidate: Any) -> None:
     kept: list[memoryview] = []
     with pytest.raises(BufferError):
