@@ -37,7 +37,7 @@ DAMAGED = {
 class Subject:
     """Checks the project in `workdir/project` with the cache in `workdir/cache`.
 
-    Each operation opens and closes the cache, as separate runs of a checker do. Settings that only a cache
+    Each operation opens and closes the cache. Settings that only a cache
     has: `cache_rows` and `cache_pages` bound it.
     """
 
@@ -56,7 +56,7 @@ class Subject:
         return FactCache(self._cache, self._keys, settings)
 
     def close(self) -> None:
-        """Nothing is held between operations."""
+        """The cache is closed after each operation."""
 
 
 def fields(parts: Iterable[bytes]) -> bytes:

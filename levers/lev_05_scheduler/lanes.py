@@ -7,7 +7,7 @@ the whole life of a scheduler. A trace is a list of steps, each `[kind, first, s
 - `[TIMED, delay, 0]`: schedule a task for the timed lane, due `delay` microseconds from now (0 or less: at once);
 - `[CANCEL, task, 0]`: cancel a task. If it waits in a lane, it leaves it and its finalizer enters the cancel lane;
   if it was dispatched or cancelled before, or never scheduled, nothing happens and the task is reported as missed;
-- `[TICK, elapsed, slots]`: the clock moves on by `elapsed`, then at most `slots` tasks are dispatched.
+- `[TICK, elapsed, slots]`: the clock moves on by `elapsed`, 0 or more, then at most `slots` tasks are dispatched.
 
 A lane is *runnable* if a task waits in it; the timed lane, if a task is due. Each slot of a tick goes to the first
 lane of this list that is runnable:
