@@ -28,6 +28,8 @@ _FIRST_LOOK = [Effort.QUICK.value, Effort.STANDARD.value]
 _SAME_NIGHT = ("store", "tolerance_percent", "accept_noise")
 """What a second look at a night has from the first."""
 _WEBHOOK = "prfpipe-webhook"
+_CONFIRMED = "prfpipe: what rigorous effort has confirmed is told"
+_REFUSED = "prfpipe: an archive that is refused is told"
 _STATE = "prefect.flow-run."
 _LIVES = {_STATE + "Running", _STATE + "heartbeat"}
 _MESSAGE = (
@@ -37,18 +39,30 @@ _MESSAGE = (
 )
 
 
+def _from_event(path: str) -> Mapping[str, Any]:
+    """A parameter that the server takes from the event, of the type that it has there."""
+    template = f"{{{{ event.{path} | tojson }}}}"
+    return {"__prefect_kind": "json", "value": {"__prefect_kind": "jinja", "template": template}}
+
+
+_HOST = _from_event('resource["prfpipe.host"]')
+
+
 async def install(webhook: str | None) -> list[str]:
     """Make the automations, or renew those that are there; returns their names.
 
     Args:
         webhook: where confirmed losses and failures, and refused archives, are posted as JSON; without one nobody is
-            told.
+            told, also where there was one before.
     """
     async with get_client() as client:
         wanted = [await _gate_again(client), await _lever_again(client), crashed(), never_began()]
         if webhook:
             block = await Webhook(url=SecretStr(webhook)).save(_WEBHOOK, overwrite=True)
             wanted += [_tell_confirmed(block), _tell_archive(block)]
+        else:
+            for name in (_CONFIRMED, _REFUSED):
+                await _remove(client, name)
         for automation in wanted:
             await _put(client, automation)
     return [automation.name for automation in wanted]
@@ -67,6 +81,7 @@ async def _gate_again(client: PrefectClient) -> AutomationCore:
                     "gate": _from_event('resource["prefect.resource.name"]'),
                     "profile": _from_event('payload["profile"]'),
                     "effort": Effort.RIGOROUS.value,
+                    "of_host": _HOST,
                 },
             )
         ],
@@ -85,6 +100,7 @@ async def _lever_again(client: PrefectClient) -> AutomationCore:
                 parameters={
                     "lever": _from_event('resource["prefect.resource.name"]'),
                     "effort": Effort.RIGOROUS.value,
+                    "of_host": _HOST,
                     **{name: _from_event(f'payload["{name}"]') for name in _SAME_NIGHT},
                 },
             )
@@ -95,7 +111,7 @@ async def _lever_again(client: PrefectClient) -> AutomationCore:
 def _tell_archive(block: UUID) -> AutomationCore:
     """An audit needs no second look: it finds the same again."""
     return AutomationCore(
-        name="prfpipe: an archive that is refused is told",
+        name=_REFUSED,
         trigger=_on({ARCHIVE_REFUSED}, None, "prfpipe.store.*"),
         actions=[CallWebhook(block_document_id=block, payload=_MESSAGE)],
     )
@@ -103,7 +119,7 @@ def _tell_archive(block: UUID) -> AutomationCore:
 
 def _tell_confirmed(block: UUID) -> AutomationCore:
     return AutomationCore(
-        name="prfpipe: what rigorous effort has confirmed is told",
+        name=_CONFIRMED,
         trigger=_on({GAIN_LOST, GATE_FAILED}, [Effort.RIGOROUS.value], "prfpipe.*"),
         actions=[CallWebhook(block_document_id=block, payload=_MESSAGE)],
     )
@@ -155,19 +171,17 @@ def _on(events: set[str], efforts: list[str] | None, resource: str) -> EventTrig
     )
 
 
-def _from_event(path: str) -> Mapping[str, Any]:
-    """A parameter that the server takes from the event, of the type that it has there."""
-    template = f"{{{{ event.{path} | tojson }}}}"
-    return {"__prefect_kind": "json", "value": {"__prefect_kind": "jinja", "template": template}}
-
-
 async def _put(client: PrefectClient, automation: AutomationCore) -> None:
-    for found in await client.read_automations_by_name(automation.name):
+    await _remove(client, automation.name)
+    await client.create_automation(automation)
+
+
+async def _remove(client: PrefectClient, name: str) -> None:
+    for found in await client.read_automations_by_name(name):
         try:
             await client.delete_automation(found.id)
         except ObjectNotFound:
             continue
-    await client.create_automation(automation)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from prefect.states import Completed, Failed
 
 from flows.exclusive import turn_on
 from flows.names import GATE_FAILED, run_name
+from flows.parameters import HostName, require_host
 from flows.telling import emit, labels, run_log, tell_failures_in_our_words
 from prfpipe import host
 from prfpipe.gates.events import events_for
@@ -38,6 +39,7 @@ def performance_gates(
     gate: GateChoice = "all",
     profile: DeploymentProfile = DeploymentProfile.DEV_LOCAL,
     effort: Effort = Effort.STANDARD,
+    of_host: HostName | None = None,
 ) -> State[dict[str, str]]:
     """Hold the runtime against the budgets of the doctrine's gates.
 
@@ -45,7 +47,9 @@ def performance_gates(
         gate: one gate, or all four in turn
         profile: whose budgets
         effort: at most 370, 1000 or 2000 samples of each subject
+        of_host: fail on any other host, so that a second look is taken where the first one was
     """
+    require_host(of_host)
     settings = load_settings()
     # All are loaded before the first is measured: a wrong budget is told now, not after minutes.
     gates = [find_gate(name, settings.gates) for name in (GATE_IDS if gate == "all" else [gate])]

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from prfpipe.errors import LeverError, PrfpipeError, SettingsError
+from prfpipe import host
+from prfpipe.errors import HostError, LeverError, PrfpipeError, SettingsError
 from prfpipe.lever import Lever, list_levers
 from prfpipe.settings import Settings, load_settings
 
@@ -41,6 +42,21 @@ StoreName = Annotated[
         json_schema_extra=_offered(lambda settings: [DEFAULT_STORE, *sorted(settings.stores)]),
     ),
 ]
+
+HostName = Annotated[str, Field(max_length=255)]
+
+
+def require_host(of_host: str | None) -> None:
+    """Refuse to answer on one host what was asked of another; a second look has to be taken where the first one was.
+
+    Raises:
+        HostError: this is not that host.
+    """
+    if of_host not in (None, host.name()):
+        raise HostError(
+            f"this is {host.name()}: what was found on {of_host} can only be confirmed there",
+            hint="Let the deployment's queue have workers of that host only (docs/many-hosts.md), or run it there.",
+        )
 
 
 def worker_settings(store: str) -> Settings:

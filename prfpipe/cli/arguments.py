@@ -46,9 +46,10 @@ def loader(name: str) -> Command:
     return command
 
 
-def add_since(parser: argparse.ArgumentParser) -> None:
-    """From which day on."""
-    parser.add_argument("--since", metavar="DATE", help="only runs that began on this day (UTC) or later: YYYY-MM-DD")
+def add_since(parser: argparse.ArgumentParser, beside: str = "") -> None:
+    """From which day on; `beside`: what else there is."""
+    words = f"only runs that began on this day (UTC) or later{beside}: YYYY-MM-DD"
+    parser.add_argument("--since", metavar="DATE", help=words)
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:

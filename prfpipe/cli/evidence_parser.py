@@ -147,7 +147,7 @@ def _history(commands: "Commands[argparse.ArgumentParser]") -> None:
         "prfpipe history --since 2026-11-01 --json",
     )  # fmt: skip
     parser.add_argument("--lever", metavar="ID", help="only of this lever")
-    add_since(parser)
+    add_since(parser, ", and the adopted one")
     parser.add_argument(
         "--tolerance", metavar="PERCENT", type=float, default=20.0,
         help="a gain has rotted when certainly more of it is gone (default: %(default)g)",

@@ -1,8 +1,12 @@
 """`prfpipe history`."""
 
 import argparse
+import sys
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
+from prfpipe.artifacts.names import clean
 from prfpipe.cli.output import print_json, print_text
 from prfpipe.cli.stores import day, store_of
 from prfpipe.errors import InputError, NotFoundError
@@ -10,6 +14,7 @@ from prfpipe.history import histories
 from prfpipe.history.page import page, text
 from prfpipe.models import LeverHistory
 from prfpipe.progress import Terminal
+from prfpipe.store import Store
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -17,20 +22,30 @@ def command(arguments: argparse.Namespace) -> int:
     store, since = store_of(arguments), day(arguments.since) if arguments.since else None
     progress = Terminal()
     try:
-        found = histories(
+        found, problems = histories(
             store, arguments.lever, since, arguments.tolerance, lambda run_id, done: progress.say(f"read: {run_id}")
         )
     finally:
         progress.finish()
     if not found:
-        raise NotFoundError(f"{store.url()} has no history yet", hint="Each `prfpipe evaluate` adds a run to it.")
+        raise _nothing(store, problems, since)
     if arguments.html:
         _write(Path(arguments.html), page(found))
     if arguments.json:
         print_json([item.model_dump(mode="json") for item in found])
+        for words in problems:
+            sys.stderr.write(f"left out: {clean(words, 300)}\n")
     else:
-        print_text(text(found))
+        print_text(text(found, problems))
     return int(any(_rotted(item) for item in found))
+
+
+def _nothing(store: Store, problems: Sequence[str], since: datetime | None) -> NotFoundError:
+    late = f" since {since:%Y-%m-%d}" if since else " yet"
+    error = NotFoundError(f"{store.url()} has no history{late}", hint="Each `prfpipe evaluate` adds a run to it.")
+    for words in problems:
+        error.add_note(f"left out: {words}")
+    return error
 
 
 def _rotted(history: LeverHistory) -> bool:

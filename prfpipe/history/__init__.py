@@ -3,6 +3,6 @@
 A point is a bundle in the store: there is no second record of the nights that could disagree with the evidence.
 """
 
-from prfpipe.history.series import histories
+from prfpipe.history.series import Histories, histories
 
-__all__ = ["histories"]
+__all__ = ["Histories", "histories"]

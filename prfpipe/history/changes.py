@@ -72,12 +72,26 @@ def _candidates(ratios: Sequence[float]) -> list[tuple[int, float]]:
 def new_losses(points: Sequence[HistoryPoint]) -> tuple[ChangePoint, ...]:
     """Losses that the last run of a series brought to light: what to tell a person today, and only today.
 
-    A loss is known already if the series without its last run has one at most a few runs away: its place
-    moves a little as runs are added.
+    A loss is known already if the series had one at most a few runs away when it was last told of: its place moves a
+    little as runs are added.
     """
-    known = [change.index for change in change_points(points[:-1]) if change.change_percent < 0]
+    known = [change.index for change in change_points(points[: _told(points)]) if change.change_percent < 0]
     return tuple(
         change
         for change in change_points(points)
         if change.change_percent < 0 and all(abs(change.index - index) > _SAME_PLACE for index in known)
     )
+
+
+def _told(points: Sequence[HistoryPoint]) -> int:
+    """How many runs the series had when whoever hears of its last run heard of it before.
+
+    Only nights are told of, so what an evaluation between them has brought to light is still news. (What re-profiles a
+    run is taken for a night, a replay too.) And what a quick night has
+    found is news once more with the rigorous run that confirms it: some hear of nothing else.
+    """
+    nights = [(count, point) for count, point in enumerate(points[:-1], start=1) if point.reprofiles is not None]
+    heard = [count for count, point in nights if point.effort.rank >= points[-1].effort.rank]
+    if heard:
+        return heard[-1]
+    return nights[0][0] - 1 if nights else len(points) - 1

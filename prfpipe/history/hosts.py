@@ -32,11 +32,13 @@ class HostRun(Record):
 class HostComparison(Record):
     """One lever on several hosts.
 
-    `verdicts`: whether all hosts come to the same decision; `speedups`: whether the primary scenario's speed-ups of any
-    two hosts may differ by no more than `within_percent`, with `confidence` for all pairs together.
+    `same_files`: whether all measured the same lever folder; if not, nothing is said of the hosts. `verdicts`: whether
+    all hosts decide alike; `speedups`: whether the primary scenario's speed-ups of any two hosts may differ
+    by no more than `within_percent`, with `confidence` for all pairs together.
     """
 
     lever: str
+    same_files: bool
     verdicts: Answer
     speedups: Answer
     within_percent: float
@@ -52,17 +54,21 @@ def compare_hosts(
     Raises:
         ValueError: the runs are not of one lever.
     """
-    newest = {plan.host.name: verdict for plan, verdict in sorted(runs, key=lambda run: run[0].run_id)}
-    if len(newest) < 2:
+    latest = {plan.host.name: (plan, verdict) for plan, verdict in sorted(runs, key=lambda run: run[0].run_id)}
+    if len(latest) < 2:
         return None
+    newest = {host: verdict for host, (_, verdict) in latest.items()}
+    same_files = len({plan.source_digest for plan, _ in latest.values()}) == 1
     verdicts = [newest[host] for host in sorted(newest)]
     if len({verdict.lever for verdict in verdicts}) > 1:
         raise ValueError("these runs are not of one lever")
     measured = [verdict for verdict in verdicts if _primary(verdict)]
+    comparable = same_files and len(measured) == len(verdicts)
     return HostComparison(
         lever=verdicts[0].lever,
-        verdicts=_same_decision({verdict.verdict for verdict in verdicts}),
-        speedups=_same_speedup(measured, within_percent) if len(measured) == len(verdicts) else "undecided",
+        same_files=same_files,
+        verdicts=_same_decision({verdict.verdict for verdict in verdicts}) if same_files else "undecided",
+        speedups=_same_speedup(measured, within_percent) if comparable else "undecided",
         within_percent=within_percent,
         confidence=_together(measured),
         hosts=tuple(_host_run(host, newest[host]) for host in sorted(newest)),
@@ -118,8 +124,9 @@ def sentence(comparison: HostComparison) -> str:
         "agrees": "the speed-ups agree",
         "disagrees": f"the speed-ups differ by more than {comparison.within_percent:g} %",
     }
+    files = "" if comparison.same_files else "the hosts have different files of this lever, so "
     return (
-        f"{verdicts.get(comparison.verdicts, 'whether the verdicts agree is undecided')}, "
+        f"{files}{verdicts.get(comparison.verdicts, 'whether the verdicts agree is undecided')}, "
         f"{speedups.get(comparison.speedups, 'whether the speed-ups agree is undecided')}: {hosts}"
     )
 

@@ -7,14 +7,30 @@ from prfpipe.digests import sha256_hex
 from prfpipe.history.changes import new_losses
 from prfpipe.history.page import page
 from prfpipe.history.retention import adopted
-from prfpipe.models import HistoryPoint, LeverHistory
+from prfpipe.models import HistoryPoint, LeverHistory, Verdict
 from prfpipe.store.base import Store
 
 PAGE_KEY = "history/v1/history.html"
 
 
-def losses(history: LeverHistory) -> Iterator[str]:
-    """Why an adopted gain is no longer what it was: a sentence each, told in the night in which it shows."""
+def losses(history: LeverHistory, tonight: Verdict) -> Iterator[str]:
+    """Why an adopted gain is no longer what it was: a sentence each, told in the night in which it shows.
+
+    `tonight`: of the re-profiling. One that compared nothing, as where the candidate is no longer right, is in no
+    history; its rejection is told all the same.
+    """
+    if tonight.verdict == "reject":
+        yield f"tonight it is rejected: {'; '.join(reason.message for reason in tonight.reasons)}"
+    if is_last(history, tonight):
+        yield from _lost_over_time(history)
+
+
+def is_last(history: LeverHistory, tonight: Verdict) -> bool:
+    """Whether a run is the one that its history ends with."""
+    return history.points[-1].run_id == tonight.run_id
+
+
+def _lost_over_time(history: LeverHistory) -> Iterator[str]:
     left = history.retention
     if left is not None and left.state == "rotted":
         share = fmt.show_estimate(left.share, fmt.RATIO)

@@ -43,10 +43,12 @@ def picture(history: LeverHistory) -> Picture:
     )
 
 
-def text(histories: Sequence[LeverHistory]) -> str:
-    """A row a lever and host, for a terminal; what was left out below."""
+def text(histories: Sequence[LeverHistory], problems: Sequence[str] = ()) -> str:
+    """A row a lever and host, for a terminal; below it what was left out, also of levers that have no row."""
     lines = [text_table(_HEADER, [list(_row(item)) for item in histories], text_columns=2)]
-    return "\n".join([*lines, *(f"left out: {clean(words, 300)}" for item in histories for words in item.left_out)])
+    left_out = dict.fromkeys([*(words for item in histories for words in item.left_out), *problems])
+    lines += [f"ended: {clean(item.ended, 300)}" for item in histories if item.ended]
+    return "\n".join([*lines, *(f"left out: {clean(words, 300)}" for words in left_out)])
 
 
 def table(histories: Sequence[LeverHistory]) -> str:

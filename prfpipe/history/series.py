@@ -1,17 +1,18 @@
 """From bundles in a store to a history for each lever and host."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import pairwise
+from typing import NamedTuple
 
 from prfpipe import layout
 from prfpipe.attest import read_statement
 from prfpipe.errors import BundleError, IntegrityError, NotFoundError
 from prfpipe.history.changes import change_points
-from prfpipe.history.retention import TOLERANCE_PERCENT, retention
+from prfpipe.history.retention import TOLERANCE_PERCENT, adopted, retention
 from prfpipe.models import HistoryPoint, LeverHistory, Plan, Verdict
 from prfpipe.store.base import Store
-from prfpipe.store.bundles.refs import is_run_id
+from prfpipe.store.bundles.refs import is_run_id, started
 from prfpipe.store.evidence import BundleRef, get_statement, key, list_bundles
 
 UNREADABLE = (BundleError, IntegrityError, NotFoundError)
@@ -21,18 +22,28 @@ Tell = Callable[[str, int], None]
 """Called with the run that is read next and how many were read before it."""
 
 
+class Histories(NamedTuple):
+    """What a store says over time, by lever and host.
+
+    `problems`: bundles that cannot be read, also of levers that have no other. What they held nobody knows.
+    """
+
+    found: tuple[LeverHistory, ...]
+    problems: tuple[str, ...]
+
+
 def histories(
     store: Store,
     lever: str | None = None,
     since: datetime | None = None,
     tolerance_percent: float = TOLERANCE_PERCENT,
     tell: Tell = lambda run_id, done: None,
-) -> tuple[LeverHistory, ...]:
-    """The histories that a store holds, by lever and host.
+) -> Histories:
+    """The histories that a store holds.
 
-    Each point is read from its bundle, against the digests in the bundle's statement; whether the statement
-    itself is to be trusted is for `prfpipe audit --archive` to say. A bundle that cannot be read, or that compared
-    nothing, is left out and named.
+    Each point is read from its bundle, against the digests in the bundle's statement; whether the statement itself is
+    to be trusted is for `prfpipe audit --archive` to say. A bundle that cannot be read, or that compared nothing, is
+    left out and named. `since`: only later runs, and the one that was adopted, of which something is left or not.
 
     Raises:
         StoreError: the store failed.
@@ -40,28 +51,46 @@ def histories(
     """
     series: Series = {}
     left_out: list[tuple[str, str]] = []
-    for done, ref in enumerate(list_bundles(store, lever, since)):
+    problems: list[str] = []
+    for done, ref in enumerate(list_bundles(store, lever)):
         tell(ref.run_id, done)
         try:
             name, point = read_point(store, ref)
         except UNREADABLE as error:
-            left_out.append((ref.lever, f"{ref.run_id}: {error.message}"))
+            problems.append(f"{ref.run_id}: {error.message}")
+            left_out.append((ref.lever, problems[-1]))
         else:
-            series.setdefault((name, point.host), []).append(point)
-    return tuple(_history(of, points, left_out, tolerance_percent) for of, points in sorted(series.items()))
+            if point is None:
+                left_out.append((ref.lever, f"{ref.run_id}: it compared nothing; its report says why"))
+            else:
+                series.setdefault((name, point.host), []).append(point)
+    found = (
+        LeverHistory(
+            lever=name,
+            host=host,
+            points=tuple(shown),
+            changes=change_points(shown),
+            retention=retention(shown, tolerance_percent),
+            left_out=tuple(words for lever_of, words in left_out if lever_of == name.lower()),
+            ended=_ended(points),
+        )
+        for (name, host), points in sorted(series.items())
+        if (shown := _shown(points, since))
+    )
+    return Histories(tuple(found), tuple(problems))
 
 
-def read_point(store: Store, ref: BundleRef) -> tuple[str, HistoryPoint]:
-    """The lever's id, and what one bundle says about it.
+def read_point(store: Store, ref: BundleRef) -> tuple[str, HistoryPoint | None]:
+    """The lever's id, and what one bundle says about it: None if it compared nothing.
 
     Raises:
-        BundleError, IntegrityError, NotFoundError: the bundle is not what its statement says, or compared nothing.
+        BundleError, IntegrityError, NotFoundError: the bundle is not what its statement says, or is another run's.
         StoreError: the store failed.
     """
     plan, verdict = read_run(store, ref)
     primary = next((item for item in verdict.scenarios if item.primary), None)
     if primary is None:
-        raise BundleError("it compared nothing", hint="Its report says why.")
+        return plan.lever.id, None
     return plan.lever.id, HistoryPoint(
         run_id=plan.run_id,
         host=plan.host.name,
@@ -85,7 +114,10 @@ def read_run(store: Store, ref: BundleRef) -> tuple[Plan, Verdict]:
     manifest = read_statement(get_statement(store, ref)).files
     wanted = {name: manifest[name] for name in (layout.PLAN, layout.VERDICT) if name in manifest}
     files = {name: store.get(key(ref, name), digest.sha256, max_bytes=digest.size) for name, digest in wanted.items()}
-    return layout.read_plan(files), layout.read_verdict(files)
+    plan, verdict = layout.read_plan(files), layout.read_verdict(files)
+    if {plan.run_id, verdict.run_id} != {ref.run_id}:
+        raise BundleError(f"it is the bundle of {plan.run_id}", hint="Somebody has copied it: prfpipe audit --archive.")
+    return plan, verdict
 
 
 def replayed_by(plan: Plan) -> str | None:
@@ -96,18 +128,23 @@ def replayed_by(plan: Plan) -> str | None:
     return next((word for word in named if is_run_id(word)), None)
 
 
-def _history(
-    of: tuple[str, str], found: Iterable[HistoryPoint], left_out: Iterable[tuple[str, str]], tolerance: float
-) -> LeverHistory:
+def _shown(points: Sequence[HistoryPoint], since: datetime | None) -> list[HistoryPoint]:
     """Of runs on another primary scenario than the newest has only the newest's are comparable."""
-    lever, host = of
-    points = list(found)
-    points = [point for point in points if point.scenario == points[-1].scenario]
-    return LeverHistory(
-        lever=lever,
-        host=host,
-        points=tuple(points),
-        changes=change_points(points),
-        retention=retention(points, tolerance),
-        left_out=tuple(words for name, words in left_out if name == lever.lower()),
+    comparable = [point for point in points if point.scenario == points[-1].scenario]
+    if since is None:
+        return comparable
+    if started(points[-1].run_id) < since:
+        return []
+    reference = adopted(comparable)
+    return [point for point in comparable if point is reference or started(point.run_id) >= since]
+
+
+def _ended(points: Sequence[HistoryPoint]) -> str:
+    """Why an adoption can no longer be looked at; nothing where it can, or there is none."""
+    reference, now = adopted(points), points[-1]
+    if reference is None or reference.scenario == now.scenario:
+        return ""
+    return (
+        f"{reference.run_id}: adopted on the scenario {reference.scenario}, newer runs are about {now.scenario}: "
+        "evaluate the lever again, to adopt it on that"
     )

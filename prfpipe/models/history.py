@@ -54,7 +54,10 @@ class Retention(Record):
 
 
 class LeverHistory(Record):
-    """A lever on one host, oldest run first. `retention` is that of the last run; None without an adopted one."""
+    """A lever on one host, oldest run first. `retention` is that of the last run; None without an adopted one.
+
+    `ended`: why the adopted run is no longer comparable, where it is not.
+    """
 
     lever: str
     host: str
@@ -62,3 +65,4 @@ class LeverHistory(Record):
     changes: tuple[ChangePoint, ...]
     retention: Retention | None
     left_out: tuple[str, ...] = ()
+    ended: str = ""

@@ -100,7 +100,7 @@ def test_a_gain_that_seems_lost_is_reprofiled_rigorously_before_anyone_is_told(
     _emit(GAIN_LOST, "lever", "LEV-02", "quick")
     wait_until(lambda: bool(_runs(server, "nightly")), SECONDS, "a run of nightly")
     [run] = _runs(server, "nightly")
-    assert run["parameters"] == {"lever": "LEV-02", "effort": "rigorous", **NIGHT}
+    assert run["parameters"] == {"lever": "LEV-02", "effort": "rigorous", "of_host": "bench-1", **NIGHT}
     assert receiver.came == []
 
 
@@ -108,7 +108,9 @@ def test_a_gate_that_fails_is_run_again_rigorously(server: Server, receiver: Rec
     _emit(GATE_FAILED, "gate", "PRF-04", "standard")
     wait_until(lambda: bool(_runs(server, "performance-gates")), SECONDS, "a run of the gates")
     [run] = _runs(server, "performance-gates")
-    assert run["parameters"] == {"gate": "PRF-04", "profile": "enterprise", "effort": "rigorous"}
+    assert run["parameters"] == {
+        "gate": "PRF-04", "profile": "enterprise", "effort": "rigorous", "of_host": "bench-1",
+    }  # fmt: skip
 
 
 def test_what_rigorous_effort_confirms_is_told_once_and_starts_nothing(server: Server, receiver: Receiver) -> None:
@@ -133,3 +135,10 @@ def test_an_archive_that_is_refused_is_told_at_once(server: Server, receiver: Re
     wait_until(lambda: len(receiver.came) > before, SECONDS, "the webhook")
     [told] = receiver.came[before:]
     assert (told["event"], told["subject"], told["host"]) == (ARCHIVE_REFUSED, "team", "bench-1")
+
+
+def test_without_a_webhook_nobody_is_told_any_more(server: Server, receiver: Receiver) -> None:
+    asyncio.run(importlib.import_module("flows.automations").install(None))
+    names = [item["name"] for item in server.find("automations") if item["name"].startswith("prfpipe")]
+    assert len(names) == 4
+    assert not any("told" in name for name in names)

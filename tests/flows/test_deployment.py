@@ -32,7 +32,7 @@ def test_the_form_describes_each_parameter_and_offers_the_efforts(deployed: Depl
 def test_the_gates_have_a_deployment_with_a_form_of_their_own(deployed: Deployed) -> None:
     deployment = deployed.server.get("deployments/name/performance-gates/performance-gates")
     schema = deployment["parameter_openapi_schema"]
-    assert list(schema["properties"]) == ["gate", "profile", "effort"]
+    assert list(schema["properties"]) == ["gate", "profile", "effort", "of_host"]
     assert all(field["description"] for field in schema["properties"].values())
     assert schema["definitions"]["DeploymentProfile"]["enum"] == ["dev_local", "ci_dev", "enterprise"]
 

@@ -14,7 +14,7 @@ from prfpipe.history import histories
 from prfpipe.history.losses import PAGE_KEY
 from prfpipe.layout import STATEMENT
 from prfpipe.store import open_store
-from prfpipe.store.evidence import archive
+from prfpipe.store.evidence import archive, list_bundles
 from tests.e2e.clocks import recorded
 from tests.e2e.evaluations import at_home
 from tests.flows.prefect_server import Server
@@ -31,12 +31,16 @@ MORE_THAN_ADOPTED, NONE = 20.0, 1.0
 @pytest.fixture
 def place(flow: ModuleType, tmp_path: Path) -> Path:
     """A worker's folder; its store holds the evidence on which a lever of 7.4x was adopted on this host."""
-    plan = bundles.plan(run_id=ADOPTED)
-    plan = plan.model_copy(update={"host": plan.host.model_copy(update={"name": host.name()})})
-    folder = bundles.build(tmp_path / "adopted", bundles.Parts.of(plan))
-    manifest = read_statement((folder / STATEMENT).read_bytes()).files
-    archive(open_store(str(tmp_path / "evidence")), folder, LEVER, ADOPTED, manifest)
+    _adopt(tmp_path, ADOPTED)
     return tmp_path
+
+
+def _adopt(home: Path, run_id: str) -> None:
+    plan = bundles.plan(run_id=run_id)
+    plan = plan.model_copy(update={"host": plan.host.model_copy(update={"name": host.name()})})
+    folder = bundles.build(home / "adopted", bundles.Parts.of(plan))
+    manifest = read_statement((folder / STATEMENT).read_bytes()).files
+    archive(open_store(str(home / "evidence")), folder, LEVER, run_id, manifest)
 
 
 def _lever(home: Path, baseline: str, candidate: str) -> None:
@@ -61,7 +65,7 @@ def test_a_gain_that_stays_is_a_point_in_the_history_and_no_news(server: Server,
     _lever(place, BASELINE, CANDIDATE)
     state = _nightly(place, MORE_THAN_ADOPTED)
     assert state.message == f"1 adopted on {host.name()}, 0 lost gain, 0 without a verdict"
-    [history] = histories(open_store(str(place / "evidence")))
+    [history] = histories(open_store(str(place / "evidence"))).found
     assert [point.reprofiles for point in history.points] == [None, ADOPTED]
     assert history.retention is not None
     assert (history.retention.adopted, history.retention.state) == (ADOPTED, "kept")
@@ -78,11 +82,54 @@ def test_a_gain_that_is_gone_is_told_as_an_event(server: Server, place: Path) ->
     _lever(place, BASELINE, BASELINE)
     state = _nightly(place, NONE)
     assert f"of the speed-up of {ADOPTED} is left" in state.result()[LEVER]
-    [history] = histories(open_store(str(place / "evidence")))
+    [history] = histories(open_store(str(place / "evidence"))).found
     [told] = server.events(GAIN_LOST, history.points[-1].run_id)
     assert told["resource"]["prefect.resource.id"] == f"prfpipe.lever.{LEVER}"
     assert told["payload"]["left"] < 0.8
     assert told["payload"]["store"] == "default"
+
+
+def test_a_candidate_that_is_no_longer_right_is_told_however_fast_it_is(server: Server, place: Path) -> None:
+    _lever(place, BASELINE, CANDIDATE.replace("if not words:", "if len(words) > 2:"))
+    state = _nightly(place, MORE_THAN_ADOPTED)
+    assert state.result()[LEVER].startswith("tonight it is rejected: ")
+    [tonight] = {ref.run_id for ref in list_bundles(open_store(str(place / "evidence")))} - {ADOPTED}
+    [told] = server.events(GAIN_LOST, tonight)
+    assert told["payload"]["message"] == state.result()[LEVER]
+
+
+def test_a_night_in_which_a_bundle_cannot_be_read_fails_and_names_it(place: Path) -> None:
+    """The lever may have been adopted on its evidence, and would never be looked at again."""
+    [verdict] = (place / "evidence").rglob("verdict.json")
+    verdict.unlink()
+    state = _ended(place)
+    assert state.is_failed()
+    assert state.message.startswith(f"0 adopted on {host.name()}, 0 lost gain, 0 without a verdict: {ADOPTED}: ")
+
+
+def test_a_night_that_is_not_the_end_of_its_history_fails(place: Path) -> None:
+    """A clock was ahead once: every later loss would be looked for in that run."""
+    _adopt(place, ADOPTED.replace("2026", "2126", 1))
+    _lever(place, BASELINE, CANDIDATE)
+    with recorded(MORE_THAN_ADOPTED):
+        state = _ended(place)
+    assert state.is_failed()
+    assert f"{LEVER}: its history does not end with tonight" in state.message
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"), [({"of_host": "elsewhere"}, "only be confirmed there"), ({"lever": "LEV-09"}, "is not adopted")]
+)
+def test_a_second_look_at_what_is_not_here_fails(place: Path, asked: dict[str, str], why: str) -> None:
+    _lever(place, BASELINE, CANDIDATE)
+    state = _ended(place, **asked)
+    assert state.is_failed()
+    assert why in state.message
+
+
+def _ended(home: Path, **parameters: Any) -> Any:
+    with at_home(home, {"PRFPIPE_LEVERS": str(home / "levers")}):
+        return importlib.import_module("flows.nightly").nightly(**parameters, return_state=True)
 
 
 def test_without_an_adopted_lever_a_night_has_nothing_to_do(flow: ModuleType, tmp_path: Path) -> None:

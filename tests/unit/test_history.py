@@ -1,12 +1,14 @@
 """The archive over time: what is a change of level, what is left of a gain, and how it is shown."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from prfpipe.attest import read_statement
 from prfpipe.errors import InputError
+from prfpipe.history import histories, series
 from prfpipe.history.changes import change_points, new_losses
 from prfpipe.history.page import page, text
 from prfpipe.history.retention import adopted, retention
@@ -47,6 +49,27 @@ def test_a_loss_is_told_once() -> None:
     told = [count for count in range(41, 60) if new_losses(nights(ratios[:count]))]
     assert len(told) == 1
     assert told[0] <= 44
+
+
+def _found_in_night(ratios: list[float]) -> int:
+    """How many runs there are when the loss is found."""
+    return next(count for count in range(2, len(ratios)) if new_losses(nights(ratios[:count])))
+
+
+def test_a_loss_that_a_quick_night_has_found_is_news_once_more_when_rigorous_effort_confirms_it() -> None:
+    ratios = wobble([7.0] * 40 + [5.6] * 20)
+    found = _found_in_night(ratios)
+    confirmed = [*nights(ratios[:found]), point(found, 5.6, effort=Effort.RIGOROUS)]
+    assert new_losses(confirmed)
+    assert not new_losses([*confirmed, point(found + 1, 5.6)])
+    assert not new_losses([*confirmed, point(found + 1, 5.6), point(found + 2, 5.6, effort=Effort.RIGOROUS)])
+
+
+def test_a_loss_that_an_evaluation_by_day_brings_to_light_is_news_of_the_next_night() -> None:
+    ratios = wobble([7.0] * 40 + [5.6] * 20)
+    found = _found_in_night(ratios)
+    by_day = point(found - 1, ratios[found - 1], reprofiles=None, verdict="undecided")
+    assert new_losses([*nights(ratios[: found - 1]), by_day, point(found, ratios[found])])
 
 
 def test_a_gain_is_a_change_but_no_loss() -> None:
@@ -123,11 +146,17 @@ FIRST, SECOND = "20261120T081500Z-lev-01-00000001", "20261122T081500Z-lev-01-000
 def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     runs, place = tmp_path_factory.mktemp("runs"), str(tmp_path_factory.mktemp("store"))
     for identity in (FIRST, SECOND):
-        plan = bundles.plan(run_id=identity, effort=Effort.QUICK)
-        plan = plan.model_copy(update={"rule": make_rule(plan.lever, Effort.QUICK)})
-        folder = bundles.build(runs, bundles.Parts.of(plan))
-        archive(open_store(place), folder, "LEV-01", identity, read_statement((folder / STATEMENT).read_bytes()).files)
+        _archive(place, runs, identity)
     return place
+
+
+def _archive(place: str, runs: Path, identity: str, *words: str) -> None:
+    """A quick run; `words` end its command."""
+    plan = bundles.plan(run_id=identity, effort=Effort.QUICK)
+    provenance = plan.provenance.model_copy(update={"command": (*plan.provenance.command, *words)})
+    plan = plan.model_copy(update={"rule": make_rule(plan.lever, Effort.QUICK), "provenance": provenance})
+    folder = bundles.build(runs, bundles.Parts.of(plan))
+    archive(open_store(place), folder, "LEV-01", identity, read_statement((folder / STATEMENT).read_bytes()).files)
 
 
 def test_each_bundle_of_the_archive_is_a_point(store: str) -> None:
@@ -147,6 +176,52 @@ def test_a_bundle_that_was_changed_is_left_out_and_named(store: str, tmp_path: P
     code, out, err = prfpipe("history", "--store", str(copy))
     assert code == 0, err
     assert f"left out: {FIRST}" in out
+
+
+def test_a_lever_of_which_no_bundle_can_be_read_is_named(store: str, tmp_path: Path) -> None:
+    copy = tmp_path / "store"
+    __import__("shutil").copytree(store, copy)
+    for verdict in copy.rglob("verdict.json"):
+        verdict.unlink()
+    code, _, err = prfpipe("history", "--store", str(copy))
+    assert code == 4
+    assert f"left out: {FIRST}" in err
+    assert f"left out: {SECOND}" in err
+
+
+def test_a_bundle_under_another_id_is_no_point(store: str, tmp_path: Path) -> None:
+    copy = tmp_path / "store"
+    __import__("shutil").copytree(store, copy)
+    (first,) = {path.parent for path in copy.rglob("verdict.json") if FIRST in str(path)}
+    ahead = FIRST.replace("2026", "2126", 1)
+    first.rename(first.with_name(ahead))
+    found, problems = histories(open_store(str(copy)))
+    assert [point.run_id for point in found[0].points] == [SECOND]
+    assert problems[0].startswith(f"{ahead}: it is the bundle of {FIRST}")
+
+
+def test_an_adoption_on_a_scenario_that_is_no_longer_the_primary_one_has_ended_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, store: str
+) -> None:
+    renamed = {FIRST: point(0, 7.0), SECOND: point(1, 7.0, scenario="renamed", run_id=SECOND, reprofiles=FIRST)}
+    monkeypatch.setattr(series, "read_point", lambda _, ref: ("LEV-01", renamed[ref.run_id]))
+    [history] = histories(open_store(store)).found
+    assert [item.run_id for item in history.points] == [SECOND]
+    assert "adopted on the scenario incremental-1000, newer runs are about renamed" in history.ended
+    assert "evaluate the lever again" in text([history])
+    assert "evaluate the lever again" in page([history]).decode()
+
+
+def test_what_is_left_of_a_gain_is_also_said_of_late_runs_alone(tmp_path: Path) -> None:
+    place, nights = str(tmp_path / "store"), [f"202611{day}T023000Z-lev-01-0000000{day % 10}" for day in (23, 24)]
+    _archive(place, tmp_path, FIRST)
+    for night in nights:
+        _archive(place, tmp_path, night, "--reprofiles", FIRST)
+    [late] = histories(open_store(place), since=datetime(2026, 11, 24, tzinfo=UTC)).found
+    assert [point.run_id for point in late.points] == [FIRST, nights[1]]
+    assert late.retention is not None
+    assert late.retention.adopted == FIRST
+    assert histories(open_store(place), since=datetime(2027, 1, 1, tzinfo=UTC)).found == ()
 
 
 def test_the_page_is_written_and_holds_every_run(store: str, tmp_path: Path) -> None:

@@ -46,6 +46,15 @@ def test_speedups_that_are_apart_disagree_though_both_adopt() -> None:
     assert compared(host_run("a", 1.5, 1.6), host_run("b", 2.0, 2.1, number=2), within=50).speedups == "agrees"
 
 
+def test_hosts_with_different_files_of_a_lever_are_not_compared() -> None:
+    plan, verdict = host_run("b", 2.0, 2.1, "reject", number=2)
+    other = verdict.scenarios[0].model_copy(update={"scenario": "renamed"})
+    changed = (plan.model_copy(update={"source_digest": "0" * 64}), verdict.model_copy(update={"scenarios": (other,)}))
+    found = compared(host_run("a", 1.5, 1.6), changed)
+    assert (found.same_files, found.verdicts, found.speedups) == (False, "undecided", "undecided")
+    assert sentence(found).startswith("the hosts have different files of this lever, so whether")
+
+
 def test_any_two_of_three_hosts_can_disagree() -> None:
     assert compared(
         host_run("a", 1.5, 1.6), host_run("b", 1.55, 1.9, number=2), host_run("c", 1.8, 2.0, number=3)
