@@ -39,7 +39,8 @@ def make_tree(
             f"{spec.id}: the candidate changes files outside its optimized path: {', '.join(outside)}",
             hint="One lever a cycle: list them in optimized_path if they belong to it, or leave them out.",
         )
-    _refuse_waits(spec, destination, used["baseline"] - used["candidate"])
+    # The baseline's own file also where the candidate imports it; what else both use slows both.
+    _refuse_waits(spec, destination, {*_entries(spec, "baseline", files)} | used["baseline"] - used["candidate"])
     return TreeRecord(files=files, digest=sha256_tree(files), changed_files=changed, outside_path=outside)
 
 

@@ -202,7 +202,7 @@ class Churn(Sampled):
         """See `Measurement.timeline`: both arms, in the order in which operations were due."""
         words = {ADD: "add", REMOVE: "remove"}
         moments = [
-            Moment(item.due_ns, item.latency_ns, words.get(item.kind, arm.name), item.kind)
+            Moment(item.due_ns, item.latency_ns, words.get(item.kind, arm.name), item.kind, judged=arm.name == "churn")
             for arm in self.arms.values()
             for item in arm.served
         ]
@@ -323,7 +323,7 @@ def _only_served(stacks: Mapping[Stack, int]) -> Counter[Stack]:
     for stack, count in stacks.items():
         at = next((at for at, frame in enumerate(stack) if _is_driver(frame, "serve")), len(stack))
         below = stack[at + 1 :]
-        if below and WARM_UP not in stack and not _is_driver(below[0], "wait_until"):
+        if below and WARM_UP not in stack[:at] and not _is_driver(below[0], "wait_until"):
             kept[below] += count
     if not kept:
         raise ProfilerError("py-spy saw no operation", hint="They may be too short to be seen.")

@@ -1,6 +1,7 @@
 """Functions as profiles name them: cleaned, with short paths; and which of them are the lever's targets."""
 
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -68,8 +69,11 @@ def _tail(file: str) -> str:
 
 
 RUNNER = str(Path(prfpipe.subject.__file__).with_name("runner.py"))
-BOUNDARY = Frame("timed_block", "<prfpipe>/runner.py")
+_OURS = "<prfpipe>"
+BOUNDARY = Frame("timed_block", f"{_OURS}/runner.py")
 """The runner's frame below which operations run; what lies above it is not the subject's."""
+_COMPREHENSIONS_HAVE_FRAMES = sys.version_info < (3, 12)
+"""Of their own: `timed_block` has one. Where they have none, such a frame is not the runner's."""
 WARM_UP = Frame("warm_up", BOUNDARY.file)
 """Stands above it while the subject warms up: a cache that fills would hide what it saves later."""
 
@@ -91,6 +95,8 @@ class Paths:
         """The short form of one path."""
         if file == RUNNER:
             return BOUNDARY.file
+        if file.startswith(_OURS):
+            return f"?{file}"  # code can be compiled under any name
         for root in self._roots:
             if file.startswith(root):
                 return file.removeprefix(root)
@@ -107,12 +113,17 @@ def _library(file: str) -> str:
 
 
 def below_boundary(stack: Stack) -> Stack:
-    """What runs below the runner's `timed_block` once the subject is warm, or nothing."""
-    if BOUNDARY not in stack or WARM_UP in stack:
+    """What runs below the runner's `timed_block` once the subject is warm, or nothing.
+
+    The subject can give its own functions these names, so only the outermost is taken for the runner's.
+    """
+    if BOUNDARY not in stack:
         return ()
-    below = stack[stack.index(BOUNDARY) + 1 :]
-    # Until Python 3.12 a comprehension has a frame of its own.
-    return below[1:] if below and below[0].file == BOUNDARY.file else below
+    at = stack.index(BOUNDARY)
+    below = stack[at + 1 :]
+    if WARM_UP in stack[:at]:
+        return ()
+    return below[1:] if _COMPREHENSIONS_HAVE_FRAMES and below and below[0].file == BOUNDARY.file else below
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from prfpipe.profilers.frames import Targets, printable
 from prfpipe.profilers.protocol import Profiler, Run
 from prfpipe.progress import Progress
 from prfpipe.subject.process import Subject, Workload
-from prfpipe.subject.variants import VariantName, subject_launch, workload_launch
+from prfpipe.subject.variants import PADDING_VARIABLE, VariantName, subject_launch, workload_launch
 
 BLOCK_NS = 50_000_000
 MAX_BLOCK = 1000
@@ -132,8 +132,10 @@ def _subject(job: Job, wrap: tuple[str, ...], report: Path, extra: Mapping[str, 
     workdir = report.parent / "work"
     workdir.mkdir(parents=True)
     timeout = job.timeout * _SLOWDOWN
+    # As it is measured, so that it cannot tell that it is not.
+    environment = {PADDING_VARIABLE: "x", **extra}
     launch = subject_launch(
-        job.spec, job.variant, job.tree, workdir, timeout=timeout, extra_environment=extra, wrap=wrap
+        job.spec, job.variant, job.tree, workdir, timeout=timeout, extra_environment=environment, wrap=wrap
     )
     return Subject(replace(launch, stdout=report))
 

@@ -132,6 +132,12 @@ def test_a_baseline_that_waits_on_purpose_is_refused_and_the_line_is_named(tmp_p
     assert "baseline.py:operate" in caught.value.hint
 
 
+def test_a_baseline_that_waits_is_also_refused_where_the_candidate_imports_it(tmp_path: Path) -> None:
+    folder = write_lever(tmp_path / "lever", baseline=SLEEPY, candidate="import baseline\n\n" + CANDIDATE)
+    with pytest.raises(LeverError, match="waits on purpose"):
+        tree_of(folder)
+
+
 def test_a_wait_that_is_the_declared_target_is_what_the_lever_is_about(tmp_path: Path) -> None:
     folder = write_lever(tmp_path / "lever", baseline=SLEEPY, targets=["baseline.py:operate"])
     assert tree_of(folder).outside_path == ()

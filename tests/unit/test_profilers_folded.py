@@ -1,5 +1,6 @@
 """Folded stacks, hotspots, targets, Amdahl's bound: what a profile says, and what is no profile."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,7 @@ def test_a_tree_behind_a_link_is_recognized_by_either_name(tmp_path: Path) -> No
 # ---- only operations ----
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="no comprehension has a frame of its own")
 def test_only_what_runs_below_the_timed_block_counts(tmp_path: Path) -> None:
     block = f"<module> ({RUNNER});main ({RUNNER});timed_block ({RUNNER})"
     text = (
@@ -163,6 +165,15 @@ def test_the_warm_up_does_not_count() -> None:
     operate = Frame("Subject.operate", "a.py")
     cold = (Frame("main", BOUNDARY.file), WARM_UP, BOUNDARY, operate)
     assert folded.operations_only({cold: 900, (BOUNDARY, operate): 3}) == {(operate,): 3}
+
+
+@pytest.mark.parametrize("name", [BOUNDARY.file, RUNNER], ids=["short", "whole"])
+def test_work_under_the_runners_own_names_is_not_hidden(tmp_path: Path, name: str) -> None:
+    """`compile` takes any file name, and a function may have any."""
+    block = f"main ({RUNNER});timed_block ({RUNNER})" + f";<listcomp> ({RUNNER})" * (sys.version_info < (3, 12))
+    text = f"{block};operate ({name});warm_up ({name});work (a.py) 9\n{block};operate ({name}) 5\n"
+    found = folded.operations_only(folded.parse(text.encode(), source="test", short=Paths(tmp_path).short))
+    assert sum(found.values()) == 14
 
 
 def test_a_function_of_the_lever_cannot_pose_as_the_timed_block() -> None:
