@@ -174,7 +174,7 @@ _WORDS = (
     f"factor with sd {BETWEEN:.0%}, estimated like a real night. Change of level: Apache Otava, window {WINDOW}, "
     f"p < {MAX_P_VALUE:g}, at least {MIN_CHANGE:.0%}, {SETTLED} runs at the new level. Interval: the retention's upper "
     f"bound has lost more than {TOLERANCE_PERCENT:g} %. Found within {PATIENCE} nights; nights: the median until then. "
-    "Alarms at any other time are false."
+    "False alarms: those before the loss, and all where none was planted."
 )
 
 
@@ -187,7 +187,7 @@ def page(rows: list[tuple[str, Planted, list[Found]]]) -> str:
         "",
         _WORDS.format(runs=runs),
         "",
-        "| lever | planted | found by level | nights | found by interval | nights | false alarms, per 500 nights |",
+        "| lever | planted | found by level | nights | found by interval | nights | false alarms, a history |",
         "| :-- | :-- | --: | --: | --: | --: | --: |",
         *(_row(*row) for row in rows),
         "",

@@ -1,6 +1,7 @@
 """`report.html`: one self-contained page, verdict first. No script, nothing from the network."""
 
 import base64
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -57,6 +58,8 @@ def render(template: str, context: Mapping[str, object]) -> bytes:
 
 
 def _context(evidence: Evidence) -> Mapping[str, object]:
+    # A line feed ends a line of a diff, and nothing else does: what else moves a reader on must not hide what follows.
+    patch = evidence.patch.decode("utf-8", "replace").removesuffix("\n").split("\n") if evidence.patch else []
     return {
         "e": evidence,
         "plan": evidence.plan,
@@ -66,8 +69,8 @@ def _context(evidence: Evidence) -> Mapping[str, object]:
         "why": derive.headline(evidence.verdict),
         "pictures": pictures(evidence),
         "flamegraphs": _flamegraphs(evidence.flamegraphs),
-        "patch": _patch_lines(evidence.patch),
-        "patch_cut": max(0, evidence.patch.count(b"\n") - MAX_PATCH_LINES),
+        "patch": [_patch_line(line) for line in patch[:MAX_PATCH_LINES]],
+        "patch_cut": max(0, len(patch) - MAX_PATCH_LINES),
         "measured": {
             result.scenario: scenario_samples(evidence.samples, result.scenario)
             for result in evidence.verdict.scenarios
@@ -91,9 +94,8 @@ def data_uri(svg: bytes) -> "Markup":
     return Markup("data:image/svg+xml;base64,") + base64.b64encode(svg).decode()
 
 
-def _patch_lines(patch: bytes) -> list[PatchLine]:
-    lines = patch.decode("utf-8", "replace").splitlines()[:MAX_PATCH_LINES]
-    return [PatchLine(_patch_kind(line), flat(line.expandtabs(4), 500)) for line in lines]
+def _patch_line(line: str) -> PatchLine:
+    return PatchLine(_patch_kind(line), flat(line.expandtabs(4), 500))
 
 
 def _patch_kind(line: str) -> str:
@@ -126,7 +128,8 @@ def _helpers() -> dict[str, object]:
         art04.mutant_word, art04.self_test_word, provenance.environment, provenance.commit, provenance.reproduce,
         data_uri,
     )  # fmt: skip
-    return {**units, **shows, "NO_MUTANTS": art04.NO_MUTANTS, **{function.__name__: function for function in shared}}
+    texts = {"NO_MUTANTS": art04.NO_MUTANTS, "shlex_join": shlex.join}
+    return {**units, **shows, **texts, **{function.__name__: function for function in shared}}
 
 
 def _finalize(value: object) -> object:

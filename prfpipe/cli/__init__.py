@@ -11,7 +11,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         # A terminal that cannot show a character must not end an evaluation.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(run(argv))
+    try:
+        code = run(argv)
+    except Exception:  # noqa: BLE001 - a defect is no answer, so it must not end with the 1 that Python would give it
+        from prfpipe.cli.output import say_defect
+
+        code = say_defect()
+    sys.exit(code)
 
 
 def run(argv: Sequence[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterable, Iterator
 
+from prfpipe.artifacts.names import clean
 from prfpipe.audit import AuditReport
 from prfpipe.audit.workings import LookWorkings, ScenarioWorkings, Workings
 from prfpipe.models import Estimate
@@ -50,7 +51,7 @@ def _figures(found: Workings) -> Iterator[str]:
         yield f"guard {guard.metric}: {guard.state}: {limit}, worst case {worst}"
     for stratum in found.strata:
         limit, worst = f"may be slower by {stratum.margin_percent:g} %", _worst(stratum.worst_percent)
-        yield f"stratum {stratum.scenario}: {stratum.state}: {limit}, worst case {worst}"
+        yield f"stratum {clean(stratum.scenario)}: {stratum.state}: {limit}, worst case {worst}"
     floor = "has no interval" if found.noise_floor is None else f"allows for {found.noise_floor:.6f}x"
     yield f"A/A control: {floor}; a gain within that is none"
     yield f"claim: {found.claim}: met if the whole interval is at {found.claimed[0]:g}x or above"
@@ -58,7 +59,7 @@ def _figures(found: Workings) -> Iterator[str]:
 
 def _scenario(found: ScenarioWorkings) -> Iterator[str]:
     role = ", primary" * found.primary + ", must hold" * found.must_hold
-    yield f"{found.scenario}{role}: {found.invocations} invocations"
+    yield f"{clean(found.scenario)}{role}: {found.invocations} invocations"
     for arm, values in found.p50_ns.items():
         yield from _list(f"median of the {arm}, ns", map(str, values))
     yield from _list("baseline / candidate", (f"{ratio:.6f}" for ratio in found.ratios))

@@ -22,7 +22,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> Compliance:
-    if arguments.bundle:
+    if arguments.bundle is not None:
         return _check_bundle(arguments)
     if arguments.store:
         raise SettingsError("--store is where a run id is looked up", hint="Give a run id as well, or use --archive.")

@@ -39,8 +39,8 @@ def command(arguments: argparse.Namespace) -> int:
     junit = _place(arguments.junit)
     ended = _run(gates, DeploymentProfile(arguments.profile), options, settings, junit)
     try:
-        _tell_github(ended, gates, settings)
         _print(arguments, ended, settings)
+        _tell_github(ended, gates, settings)
     finally:
         if junit:
             _write(junit, junit_xml(ended))
@@ -106,9 +106,9 @@ def _place(junit: str | None) -> Path | None:
     if junit is None:
         return None
     path = Path(junit)
-    if path.is_dir():
-        raise InputError(f"--junit {junit} is a folder", hint="Name a file.")
     try:
+        if path.is_dir():
+            raise InputError(f"--junit {junit} is a folder", hint="Name a file.")
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
             with path.open("ab"):
@@ -133,7 +133,10 @@ def _tell_github(ended: Sequence[Ended], gates: Sequence[Gate], settings: Settin
         sys.stderr.write(f"{line}\n")
     reports = [item for item in ended if isinstance(item, GateReport)]
     parent = settings.gate_reports.resolve()
-    write_summary(ended, [run for report in reports for run in past_runs(parent, report)], os.environ)
+    try:
+        write_summary(ended, [run for report in reports for run in past_runs(parent, report)], os.environ)
+    except InputError as error:
+        say_failure(error)  # the answer is not one about the summary
 
 
 def _print(arguments: argparse.Namespace, ended: Sequence[Ended], settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """`prfpipe new`."""
 
 import argparse
+import os
 import re
 import shutil
 from pathlib import Path
@@ -15,7 +16,7 @@ _TEMPLATE_ID = "MY-LEVER"
 def command(arguments: argparse.Namespace) -> int:
     """Write a small lever folder that works, to be changed into one's own."""
     folder = Path(arguments.folder)
-    if folder.exists():
+    if os.path.lexists(folder):  # Path.exists raises where nobody may look
         raise LeverError(f"{folder} exists already", hint="Give the name of a folder that does not.")
     identity = _identity(folder.name)
     try:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 
 from prfpipe.artifacts.names import clean
 from prfpipe.errors import PrfpipeError
@@ -85,6 +86,13 @@ def say_interrupted(interrupt: KeyboardInterrupt) -> int:
     sys.stderr.write(f"\nprfpipe: interrupted by {signal.Signals(number).name}; what was recorded is kept\n")
     _say_notes(interrupt)
     return 128 + number
+
+
+def say_defect() -> int:
+    """The exception that is being handled, as prfpipe's own fault, on stderr; returns the exit code of no answer."""
+    traceback.print_exc()
+    sys.stderr.write("prfpipe: this is a defect of prfpipe, not an answer; what was recorded is kept\n")
+    return PrfpipeError.exit_code
 
 
 def _say_notes(error: BaseException) -> None:

@@ -29,8 +29,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     words = list(sys.argv[1:] if argv is None else argv)
     # What stands after `--` is another program's command line: argparse must not read it as ours.
     at = words.index("--") if words[:1] == ["gate"] and "--" in words else len(words)
-    arguments = build_parser().parse_args(words[:at])
+    parser = build_parser()
+    arguments = parser.parse_args(words[:at])
     arguments.program = tuple(words[at + 1 :])
+    if at < len(words) and not "".join(arguments.program).strip():
+        # A variable that is not set: the gate would measure the runtime in its place, and might pass.
+        parser.error("no COMMAND stands behind `--`: leave `--` out, or say what to measure")
     return arguments
 
 

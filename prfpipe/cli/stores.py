@@ -30,7 +30,7 @@ def store_of(arguments: argparse.Namespace) -> "Store":
 def bundle_folder(arguments: argparse.Namespace) -> Iterator[Path]:
     """The folder that `bundle` names, or that of a run id's bundle, which is fetched from the store first."""
     folder = Path(arguments.bundle)
-    if folder.is_dir() or len(folder.parts) > 1:
+    if len(folder.parts) > 1 or folder.is_dir():  # a path of several parts may lie where nobody may look
         yield folder
         return
     from prfpipe.store.evidence import resolve

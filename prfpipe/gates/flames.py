@@ -30,8 +30,9 @@ def with_flamegraphs(
         context.progress.say(f"{context.gate.spec.id}: profiling {check.subject}, which is over its budget")
         try:
             made = _flamegraph(context, measured, check)
-        except PrfpipeError as error:
-            notes.append(f"{check.subject}: no flamegraph: {error.message}")
+        except (PrfpipeError, OSError) as error:
+            why = error.strerror if isinstance(error, OSError) else error.message
+            notes.append(f"{check.subject}: no flamegraph: {why}")
             continue
         files |= made
         named[check.subject] = next(name for name in made if name.endswith(".svg"))

@@ -66,13 +66,14 @@ class GateContext:
 class Moment:
     """One event of a time line: when it was to start (ns from the first), how long it took from then, what it was.
 
-    `kind`: one word that gives the colour, such as `add`, `remove`, `static`.
+    `kind`: one word that gives the colour, such as `add`, `remove`, `static`. `judged`: whether the budget is about it.
     """
 
     at_ns: int
     latency_ns: int
     kind: str
     subject: str
+    judged: bool = True
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from prfpipe.artifacts.report import MAX_FLAMEGRAPH_BYTES, Flamegraph, data_uri,
 from prfpipe.gates import plots
 from prfpipe.gates.findings import Findings
 from prfpipe.gates.history import Point, series
+from prfpipe.gates.measurement import Moment
 from prfpipe.gates.summary import figure, headline, limit, worst_check
 from prfpipe.models import GateCheck, GateReport
 
@@ -103,24 +104,26 @@ def _phases(check: GateCheck) -> Picture:
 
 def _spikes(report: GateReport, found: Findings) -> list[plots.Spike]:
     budgets = {check.subject: check.budget for check in report.checks}
-    shares = [
-        plots.Spike(moment.at_ns / 1e9, plots.share_of_budget(moment.latency_ns, budget), moment.kind, moment.subject)
-        for moment in found.timeline
-        if (budget := budgets.get(moment.subject))
-    ]
+    shares = [_spike(moment, budget) for moment in found.timeline if (budget := budgets.get(moment.subject))]
     # The slowest are what the picture is about; of the others, evenly spaced ones show the level.
-    slow = sorted(shares, key=lambda spike: -spike.share)[: _MAX_MOMENTS // 3]
+    slow = sorted(shares, key=lambda spike: (not spike.judged, -spike.share))[: _MAX_MOMENTS // 3]
     step = max(1, len(shares) // (_MAX_MOMENTS - len(slow)))
     return sorted({*slow, *shares[::step]}, key=lambda spike: (spike.seconds, spike.share, spike.subject))
 
 
+def _spike(moment: Moment, budget: float) -> plots.Spike:
+    share = plots.share_of_budget(moment.latency_ns, budget)
+    return plots.Spike(moment.at_ns / 1e9, share, moment.kind, moment.subject, moment.judged)
+
+
 def _timeline(spikes: Sequence[plots.Spike]) -> Picture:
-    highest = max(spikes, key=lambda spike: spike.share)
+    highest = max(spikes, key=lambda spike: (spike.judged, spike.share))
     return Picture(
         "timeline",
         title="Spikes over time",
         caption="Each dot is one latency from its intended start, in percent of its subject's budget, so that waiting "
-        "behind a slow one counts. What is over budget is ringed, if it is little; the highest are named.",
+        "behind a slow one counts. What is over budget is ringed, if it is little, and the highest are named. The "
+        "static arm is not judged: it is there to compare with.",
         alt=f"Latencies over time; the highest is {clean(highest.subject)} at {highest.share:.0f} % of its budget.",
         svg=plots.timeline(spikes),
         narrow=plots.timeline(spikes, width=_NARROW),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from prfpipe.artifacts import format as fmt
@@ -130,12 +131,16 @@ def phase_bars(phases: dict[str, Quantiles], *, width: int = 960) -> bytes:
 
 @dataclass(frozen=True)
 class Spike:
-    """A moment of the time line: seconds from the start, latency in percent of its subject's budget."""
+    """A moment of the time line: seconds from the start, latency in percent of its subject's budget.
+
+    `judged`: whether that budget is about it, or it is there to compare with.
+    """
 
     seconds: float
     share: float
     kind: str
     subject: str
+    judged: bool = True
 
 
 _MAX_RINGS, _FEW = 60, 600
@@ -143,7 +148,7 @@ _KIND_COLOURS = (style.CANDIDATE, style.BASELINE, style.NEAR, style.GOOD, style.
 
 
 def timeline(moments: Sequence[Spike], *, width: int = 960, named: int = 3) -> bytes:
-    """Every moment against its budget (100 %) over time; the highest are named, those over budget ringed."""
+    """Every moment against its budget (100 %) over time; what is judged and over it is ringed, the highest named."""
     size = 8 if len(moments) <= _FEW else 4
     with style.figure(width, 380) as drawing:
         axes = drawing.add_subplot()
@@ -151,7 +156,7 @@ def timeline(moments: Sequence[Spike], *, width: int = 960, named: int = 3) -> b
             shown = [moment for moment in moments if moment.kind == kind]
             axes.plot([m.seconds for m in shown], [m.share for m in shown], ".", markersize=size, markeredgewidth=0,
                       color=_KIND_COLOURS[place % len(_KIND_COLOURS)], alpha=0.7, label=clean(kind, 30))  # fmt: skip
-        over = [moment for moment in moments if moment.share > 100]
+        over = [moment for moment in moments if moment.judged and moment.share > 100]
         # Rings point out few; where most are over budget the line says so.
         for moment in over if len(over) <= _MAX_RINGS else ():
             axes.plot([moment.seconds], [moment.share], "o", markersize=8, markerfacecolor="none",
@@ -168,7 +173,7 @@ def _highest(moments: Sequence[Spike]) -> list[Spike]:
     """The highest moment of each subject that is over budget, but for those whose names would cover a higher one's."""
     span = max(moment.seconds for moment in moments) or 1.0
     found: list[Spike] = []
-    for moment in sorted(moments, key=lambda moment: -moment.share):
+    for moment in sorted(filter(attrgetter("judged"), moments), key=lambda moment: -moment.share):
         if found and moment.share <= 100:
             break
         apart = all(abs(moment.seconds - other.seconds) > span / 6 for other in found)

@@ -110,6 +110,8 @@ class Tiny(Sampled):
         return ["measured in a test"]
 
     def profile(self, subject: str, folder: Path) -> bytes | None:
+        if self.params.get("stacks") == "lost":
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(folder / "start-0.folded"))
         stacks: str = self.params.get("stacks", "main (subject.py);busy (subject.py) 420\n")
         return stacks.encode() or None
 

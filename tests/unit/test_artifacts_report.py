@@ -143,6 +143,14 @@ def test_two_invocations_give_a_report_without_bounds() -> None:
     assert "n too small" in text
 
 
+@pytest.mark.parametrize("end", ["\f", "\v", "\r", "\x1c", "\u2028"])
+def test_what_looks_like_the_end_of_a_line_hides_nothing_of_a_patch(end: str) -> None:
+    patch = f"+# {end * 500}\n+the change\n".encode()
+    text = Page(report(records.evidence(speedups=FEW, patch=patch))).text
+    assert "+the change" in text
+    assert "Diff, 2 lines" in text
+
+
 def test_a_long_patch_is_cut_and_linked() -> None:
     patch = b"".join(b"+line %d\n" % index for index in range(900))
     text = Page(report(records.evidence(speedups=FEW, patch=patch))).text

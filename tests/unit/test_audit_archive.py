@@ -219,8 +219,17 @@ def test_lever_and_day_choose_what_is_looked_at(archive: Path) -> None:
     assert (later["accepted"], later["bundles"]) == (True, 0)
 
 
-def test_an_empty_archive_is_accepted_and_says_so(tmp_path: Path) -> None:
-    assert "0 bundles" in audited(tmp_path).out
+@pytest.mark.parametrize("words", [(), ("--lever", "LEV-99")])
+def test_where_there_is_no_bundle_nothing_is_accepted(archive: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """A folder or a lever that is spelled wrong has none."""
+    ended = audited(archive if words else tmp_path, *words)
+    assert ended.code == 4
+    assert "holds no bundle" in ended.err
+    assert "ACCEPTED" not in ended.out
+
+
+def test_a_seen_file_without_a_name_is_bad_input(archive: Path) -> None:
+    assert audited(archive, "--seen", "").code == 2
 
 
 @pytest.mark.parametrize(

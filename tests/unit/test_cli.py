@@ -33,6 +33,17 @@ def child(*argv: str, **options: Any) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.parametrize("fault", ["ValueError('x' * 3)", "OSError(13, 'Permission denied')"])
+def test_a_defect_is_no_answer(fault: str) -> None:
+    """Python would end with 1, which says `reject`, `over budget` and `refused`."""
+    broken = "import prfpipe.cli as cli\ndef run(argv=None):\n    raise " + fault + "\ncli.run = run\n"
+    words = [sys.executable, "-c", broken + CONSOLE_SCRIPT]
+    done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+    assert done.returncode == 4
+    assert "Traceback" in done.stderr
+    assert "this is a defect of prfpipe, not an answer" in done.stderr
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Commands look into the current folder."""

@@ -176,6 +176,7 @@ def test_the_time_line_says_what_came_and_what_went_in_order(tmp_path: Path) -> 
     assert {moment.kind for moment in moments} == {"add", "remove", "churn", "static"}
     assert [moment.at_ns for moment in moments] == sorted(moment.at_ns for moment in moments)
     assert {moment.subject for moment in moments if moment.kind == "add"} == {ADD}
+    assert {moment.kind for moment in moments if not moment.judged} == {"static"}
 
 
 def test_segments_of_the_arms_are_interleaved_in_changing_order(tmp_path: Path) -> None:

@@ -36,6 +36,15 @@ def test_what_stands_after_two_dashes_is_the_programs_own() -> None:
     assert (arguments.gate, arguments.json, arguments.program) == ("PRF-01", True, ("node", "--json", "--", "x"))
 
 
+@pytest.mark.parametrize("behind", [[], [""], [" ", ""]])
+def test_a_command_that_is_empty_is_not_left_out(behind: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Else the gate would measure the runtime, and pass, where a variable is not set."""
+    with pytest.raises(SystemExit) as ended:
+        parse(["gate", "PRF-01", "--", *behind])
+    assert ended.value.code == 2
+    assert "no COMMAND stands behind" in capsys.readouterr().err
+
+
 def test_the_table_of_looks_is_the_rule() -> None:
     rows = re.findall(r"^\| (\d+) \| (\d+|-) \| (\d+)[^|]*\|$", PAGE.read_text(), re.MULTILINE)
     found = [(int(n), None if passes == "-" else int(passes), int(fails)) for n, passes, fails in rows]

@@ -247,6 +247,13 @@ def test_the_page_shows_every_check_picture_and_profile() -> None:
     assert "http://" not in shown.replace("http://www.w3.org", "")
 
 
+def test_what_is_only_there_to_compare_with_is_no_spike() -> None:
+    judged = tuple(Moment(at * 10**6, 10**6, "churn", "bad") for at in range(40))
+    stall = Moment(41 * 10**6, 10**9, "static", "bad", judged=False)
+    shown = page(report(BAD.model_copy(update={"flamegraph": ""})), _found(timeline=(*judged, stall)), []).decode()
+    assert "Latencies over time; the highest is bad at 1 % of its budget." in shown
+
+
 def test_the_page_survives_names_that_are_as_bad_as_they_get() -> None:
     files = {"flame-bad.svg": b"<svg/>"}
     shown = page(HOSTILE_REPORT, _found(files=files), []).decode()
