@@ -4,11 +4,13 @@ One write does it (`O_DSYNC`), past the page cache where the file system can (`O
 cycles as it can: pages that become dirty, are looked for, written and waited for cost as much again as the write.
 The block that the end is in is written again with each flush, with the same bytes before that end, as a page would be.
 Room is written ahead, zeros, since a write into room that is there does not wait for the file system's journal; it is
-written behind what is on disk already, so that no kill and no full disk can leave zeros where records were.
+written behind what is on disk already, so that no kill and no full disk can leave zeros where records were. A megabyte
+of it takes as long as ten records: whoever writes without waiting does not wait for room, either.
 """
 
 import errno
 import os
+from collections.abc import Sequence
 from mmap import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,19 +45,26 @@ class Tail:
         self._buffer[: len(last_block)] = last_block
         self._filled = len(last_block)
         self._writer: KernelWriter | ThreadWriter | None = None
+        self._zeros: mmap | None = None
+        self._makes_room = False
 
-    def put(self, data: bytes) -> None:
+    def put(self, pieces: Sequence[bytes]) -> None:
         """Take what the next `sync` appends."""
-        begin, self._filled = self._filled, self._filled + len(data)
+        begin, self._filled = self._filled, self._filled + sum(map(len, pieces))
         whole = _blocks(self._filled)
         if whole > len(self._buffer):
             larger = mmap(-1, 2 * whole)
             larger[:begin] = self._buffer[:begin]
             self._buffer = larger
-        self._buffer[begin:whole] = data.ljust(whole - begin, b"\0")
+        for piece in pieces:
+            end = begin + len(piece)
+            self._buffer[begin:end] = piece
+            begin = end
+        self._buffer[begin:whole] = bytes(whole - begin)
 
     def sync(self) -> None:
         """What was put is on disk when this returns. Raises `OSError`: perhaps not, and nothing may be put any more."""
+        self._settle_room()
         begin, size = self._place()
         write(self._descriptor, self._buffer, begin, size)
         self._go_on(size)
@@ -66,6 +75,7 @@ class Tail:
             from gates.runtime.background import writer
 
             self._writer = writer()
+        self._settle_room()
         begin, size = self._place()
         self._writer.begin(self._descriptor, self._buffer, begin, size)
 
@@ -76,11 +86,14 @@ class Tail:
             self._go_on(_blocks(self._filled))
 
     def cut(self) -> None:
-        """Drop what stands behind the end and its room. Raises `OSError`."""
-        os.ftruncate(self._descriptor, self._room)
+        """Drop what stands behind the end, room too. Raises `OSError`."""
+        self._settle_room()
+        os.ftruncate(self._descriptor, self._end)
+        self._room = self._end
 
     def close(self) -> None:
         """Let go of what `begin` needs."""
+        self._makes_room = False
         if self._writer is not None:
             self._writer.close()
 
@@ -91,14 +104,30 @@ class Tail:
         return begin, _blocks(self._filled)
 
     def _go_on(self, written: int) -> None:
-        """The block that the end is in is the first of the next write; there is room for that."""
+        """The block that the end is in is the first of the next write; there is room for one as large as this."""
         self._filled %= BLOCK
         if written > BLOCK:
             self._buffer[:BLOCK] = self._buffer[written - BLOCK : written]
-        if self._end > self._room:
-            behind = _blocks(self._end)
-            write(self._descriptor, mmap(-1, self._ahead), behind)
-            self._room, self._ahead = behind + self._ahead, ROOM_BYTES
+        if self._end + written > self._room:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        behind, size = max(self._room, _blocks(self._end)), self._ahead
+        if self._writer is None:
+            write(self._descriptor, mmap(-1, size), behind)
+        else:
+            if self._zeros is None or len(self._zeros) < size:
+                self._zeros = mmap(-1, size)
+            # The kernel waits for a write that makes a file longer, and for no other.
+            os.posix_fallocate(self._descriptor, behind, size)
+            self._writer.begin(self._descriptor, self._zeros, behind, size)
+            self._makes_room = True
+        self._room, self._ahead = behind + size, ROOM_BYTES
+
+    def _settle_room(self) -> None:
+        if self._makes_room and self._writer is not None:
+            self._makes_room = False
+            self._writer.wait()
 
 
 def write(descriptor: int, buffer: mmap, at: int, size: int | None = None) -> None:

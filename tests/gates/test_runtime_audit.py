@@ -352,7 +352,7 @@ def test_what_is_put_at_the_end_is_there_whatever_its_size(tmp_path: Path, sizes
     for number, size in enumerate(sizes, start=1):
         data = bytes([number]) * size
         expected += data
-        end.put(data)
+        end.put([data[: size // 2], data[size // 2 :]])
         end.sync()
         assert path.read_bytes().rstrip(b"\0") == expected
     os.close(descriptor)

@@ -1,6 +1,7 @@
 """Turns of several clients: computed while the disk takes the one before; nothing gets out before its record."""
 
 import errno
+import os
 import signal
 import subprocess
 import sys
@@ -229,6 +230,60 @@ def test_an_end_in_good_order_waits_for_what_is_on_its_way(state: Path, start: S
     runtime.close()
     assert told(state) == ["host"]
     assert (state / "audit.log").stat().st_size < tail.FIRST_ROOM_BYTES
+
+
+@pytest.fixture
+def little_room(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Room for a few records at a time; where more of it began."""
+    made: list[int] = []
+    fallocate = os.posix_fallocate
+
+    def counted(descriptor: int, at: int, size: int) -> None:
+        made.append(at)
+        fallocate(descriptor, at, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", counted)
+    monkeypatch.setattr(tail, "FIRST_ROOM_BYTES", tail.BLOCK)
+    monkeypatch.setattr(tail, "ROOM_BYTES", 2 * tail.BLOCK)
+    return made
+
+
+@pytest.mark.parametrize("writer", [background.KernelWriter, background.ThreadWriter])
+@pytest.mark.parametrize("ends", [lambda runtime: runtime.close(), killed], ids=["closed", "killed"])
+def test_room_is_made_while_turns_are_computed_and_takes_no_record(
+    state: Path, start: Start, monkeypatch: pytest.MonkeyPatch, little_room: list[int], writer: Any, ends: Any
+) -> None:
+    monkeypatch.setattr(background, "writer", writer)
+    runtime = start()
+    list(runtime.perform_each("scheduler", turns(100)))
+    assert runtime.guard.audit is not None
+    end = runtime.guard.audit.head.bytes
+    assert len(little_room) >= 3
+    assert little_room[-1] > end - 2 * tail.BLOCK
+    ends(runtime)
+    start()
+    assert told(state) == list(CLIENTS) * 50
+    assert (state / "audit.log").stat().st_size == end
+
+
+def test_a_disk_without_room_for_more_ends_a_busy_runtime_and_loses_no_record(
+    state: Path, start: Start, monkeypatch: pytest.MonkeyPatch, little_room: list[int]
+) -> None:
+    def full(descriptor: int, at: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    runtime = start()
+    found = runtime.perform_each("scheduler", turns(100))
+    released = [next(found) for _ in range(5)]
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "posix_fallocate", full)
+        with pytest.raises(AuditError, match="No space left"):
+            released.extend(found)
+    with pytest.raises(AuditError, match="nothing is released any more"):
+        runtime.perform("scheduler", TRACE)
+    killed(runtime)
+    start()
+    assert 5 <= len(released) <= len(told(state)) <= len(released) + 2
 
 
 def test_an_end_tells_of_a_flush_that_failed(start: Start, broken_disk: threading.Event) -> None:
