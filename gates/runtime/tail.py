@@ -118,8 +118,9 @@ class Tail:
         else:
             if self._zeros is None or len(self._zeros) < size:
                 self._zeros = mmap(-1, size)
-            # The kernel waits for a write that makes a file longer, and for no other.
-            os.posix_fallocate(self._descriptor, behind, size)
+            if hasattr(os, "posix_fallocate"):  # macOS has none, and there a thread writes
+                # The kernel waits for a write that makes a file longer, and for no other.
+                os.posix_fallocate(self._descriptor, behind, size)
             self._writer.begin(self._descriptor, self._zeros, behind, size)
             self._makes_room = True
         self._room, self._ahead = behind + size, ROOM_BYTES

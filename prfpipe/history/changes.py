@@ -87,8 +87,8 @@ def _told(points: Sequence[HistoryPoint]) -> int:
     """How many runs the series had when whoever hears of its last run heard of it before.
 
     Only nights are told of, so what an evaluation between them has brought to light is still news. (What re-profiles a
-    run is taken for a night, a replay too.) And what a quick night has
-    found is news once more with the rigorous run that confirms it: some hear of nothing else.
+    run is taken for a night, a replay too.) And what a quick night has found is news once more with the rigorous run
+    that confirms it: some hear of nothing else.
     """
     nights = [(count, point) for count, point in enumerate(points[:-1], start=1) if point.reprofiles is not None]
     heard = [count for count, point in nights if point.effort.rank >= points[-1].effort.rank]
