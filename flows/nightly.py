@@ -35,7 +35,7 @@ from prfpipe.store import Store, open_store
 
 Tolerance = Annotated[float, Field(ge=0, lt=100)]
 _NAMED = 5
-"""Troubles in a state's message; the log and `prfpipe history` have all of them."""
+"""Troubles in a state's message; `prfpipe history` has all of them."""
 
 tell_failures_in_our_words()
 

@@ -118,12 +118,20 @@ class Tail:
         else:
             if self._zeros is None or len(self._zeros) < size:
                 self._zeros = mmap(-1, size)
-            if hasattr(os, "posix_fallocate"):  # macOS has none, and there a thread writes
-                # The kernel waits for a write that makes a file longer, and for no other.
-                os.posix_fallocate(self._descriptor, behind, size)
+            self._lengthen(behind, size)
             self._writer.begin(self._descriptor, self._zeros, behind, size)
             self._makes_room = True
         self._room, self._ahead = behind + size, ROOM_BYTES
+
+    def _lengthen(self, behind: int, size: int) -> None:
+        """The kernel waits for a write that makes a file longer, and for no other; where this cannot be, it waits."""
+        if hasattr(os, "posix_fallocate"):  # not on macOS
+            try:
+                os.posix_fallocate(self._descriptor, behind, size)
+            except OSError as error:
+                # A file system without it, for which the C library writes a byte here and there: not past the cache.
+                if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP}:
+                    raise
 
     def _settle_room(self) -> None:
         if self._makes_room and self._writer is not None:

@@ -37,8 +37,7 @@ DAMAGED = {
 class Subject:
     """Checks the project in `workdir/project` with the cache in `workdir/cache`.
 
-    Each operation opens and closes the cache. Settings that only a cache
-    has: `cache_rows` and `cache_pages` bound it.
+    Each operation opens and closes the cache. Settings that only a cache has: `cache_rows` and `cache_pages` bound it.
     """
 
     def __init__(self, params: Mapping[str, Any], workdir: Path) -> None:

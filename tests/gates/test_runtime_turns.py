@@ -266,6 +266,22 @@ def test_room_is_made_while_turns_are_computed_and_takes_no_record(
     assert (state / "audit.log").stat().st_size == end
 
 
+def test_where_a_file_cannot_be_made_longer_beforehand_the_write_does_it(
+    state: Path, start: Start, monkeypatch: pytest.MonkeyPatch, little_room: list[int]
+) -> None:
+    def refused(descriptor: int, at: int, size: int) -> None:
+        little_room.append(at)
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "posix_fallocate", refused)
+    runtime = start()
+    list(runtime.perform_each("scheduler", turns(100)))
+    assert len(little_room) >= 3
+    killed(runtime)
+    start()
+    assert told(state) == list(CLIENTS) * 50
+
+
 def test_a_disk_without_room_for_more_ends_a_busy_runtime_and_loses_no_record(
     state: Path, start: Start, monkeypatch: pytest.MonkeyPatch, little_room: list[int]
 ) -> None:
