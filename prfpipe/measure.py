@@ -145,10 +145,14 @@ def _invoke(
 
 
 class _Running:
-    """One arm's subject within an invocation, and what it has given so far."""
+    """One arm's subject within an invocation, and what it has given so far.
 
-    def __init__(self, subject: Subject, workdir: Path) -> None:
+    `prepared`: its folder is as all later operations need it.
+    """
+
+    def __init__(self, subject: Subject, workdir: Path, *, prepared: bool) -> None:
         self.subject, self.workdir = subject, workdir
+        self.prepared = prepared
         self.blocks: list[Block] = []
         self.outputs = hashlib.sha256()
         self.settled_cpu_ns = 0
@@ -184,7 +188,7 @@ class _Session:
     def start(self, arm: Arm, warmup: Sequence[object]) -> _Running:
         """Spawn a fresh subject in an empty working folder and warm it up; its first operation is the cold start."""
         workdir = self._workdir(arm)
-        self.workload.prepare(warmup[0], workdir)
+        prepared = self.workload.prepare(warmup[0], workdir)
         launch = subject_launch(
             self.bench.spec,
             "candidate" if arm == "candidate" else "baseline",
@@ -196,7 +200,7 @@ class _Session:
         )
         subject = self.stack.enter_context(Subject(launch.confined(hidden=self.bench.hidden)))
         subject.hello(self.scenario.params, workdir)
-        running = _Running(subject, workdir)
+        running = _Running(subject, workdir, prepared=prepared)
         self._digest(running, subject.run(warmup[:1]))
         self._warm_up(running, warmup[1:])
         subject.settle()
@@ -206,16 +210,20 @@ class _Session:
     def _warm_up(self, running: _Running, operations: Sequence[object]) -> None:
         size = 1 if self.workload.prepares else max(len(operations), 1)
         for at in range(0, len(operations), size):
-            self.workload.prepare(operations[at], running.workdir)
+            self._prepare(running, operations[at])
             self._digest(running, running.subject.run(operations[at : at + size]))
 
     def run(self, running: _Running, operations: Sequence[object], group: int) -> Block:
         """One block on one arm; preparation before it and digests after it are outside of both clocks."""
-        self.workload.prepare(operations[0], running.workdir)
+        self._prepare(running, operations[0])
         block = running.subject.run(operations, group)
         running.blocks.append(block)
         self._digest(running, block)
         return block
+
+    def _prepare(self, running: _Running, operation: object) -> None:
+        if not running.prepared:
+            running.prepared = self.workload.prepare(operation, running.workdir)
 
     def _digest(self, running: _Running, block: Block) -> None:
         # Arms that answer the same bytes have the same canonical results: those are made only once a round.

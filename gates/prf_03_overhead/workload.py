@@ -49,13 +49,16 @@ def edge_cases(params: Mapping[str, Any]) -> Iterator[tuple[str, list[Operation]
     yield "one operation", list(itertools.islice(operations(params, 1), 1))
 
 
-def prepare(operation: Operation, params: Mapping[str, Any], workdir: Path) -> None:
-    """Install the runtime's state once; then put what the turn reads into place, and sign it as its publisher does."""
+def prepare(operation: Operation, params: Mapping[str, Any], workdir: Path) -> bool:
+    """Install the runtime's state once; then put what the turn reads into place, and sign it as its publisher does.
+
+    Returns whether that will do for all later turns: most paths read nothing.
+    """
     if not (workdir / "state").exists():
         publisher.install(workdir / "state")
     path = operation["path"]
     if path not in {"compat", "lockstep"}:
-        return
+        return True
     ((lever_operation,),) = (turn["operations"] for turn in operation["turns"])
     _lever(path).workload.prepare(lever_operation, params.get("lever", {}), workdir)
     name = "project" if path == "compat" else "streams"
@@ -63,6 +66,7 @@ def prepare(operation: Operation, params: Mapping[str, Any], workdir: Path) -> N
         envelope = publisher.sign_folder(workdir / name, name, operation["number"])
         (workdir / f"{name}.manifest").write_bytes(envelope)
     os.sync()  # otherwise the disk is busy with what was prepared while a turn waits for its flush
+    return False
 
 
 def _turn(rng: random.Random, stream: Iterator[Any], size: int) -> dict[str, Any]:

@@ -151,12 +151,16 @@ class Workload(Child):
             )
         return list(operations)
 
-    def prepare(self, operation: object, workdir: Path, params: Mapping[str, Any] | None = None) -> None:
-        """Put the world in `workdir` as `operation` needs it; nothing where the workload has no `prepare`."""
+    def prepare(self, operation: object, workdir: Path, params: Mapping[str, Any] | None = None) -> bool:
+        """Put the world in `workdir` as `operation` needs it; returns whether that will do for all later ones, too.
+
+        Where the workload has no `prepare`, nothing is done, and nothing is needed.
+        """
         if not self.prepares:
-            return
+            return True
         message = {"type": "prepare", "operation": operation, "workdir": str(workdir)}
-        self.ask(message if params is None else {**message, "params": dict(params)}, "prepared")
+        answer = self.ask(message if params is None else {**message, "params": dict(params)}, "prepared")
+        return bool(answer.get("for_good"))
 
     def digests(self, results: Sequence[object]) -> list[str]:
         """sha256 of each result's canonical bytes."""

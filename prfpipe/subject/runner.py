@@ -163,10 +163,10 @@ class WorkloadServer:
             raise LeverCodeError("operations", error) from error
 
     def prepare(self, message: Message) -> Message:
-        """Put the world as an operation needs it."""
+        """Put the world as an operation needs it; whether that will do for all later ones is what `prepare` returns."""
         params = message.get("params", self.params)
-        self._call("prepare", message["operation"], params, Path(message["workdir"]))
-        return {"type": "prepared"}
+        found = self._call("prepare", message["operation"], params, Path(message["workdir"]))
+        return {"type": "prepared", "for_good": found is True}
 
     def canonical(self, message: Message) -> Message:
         """What the oracle compares: digests, or texts for people."""

@@ -171,6 +171,18 @@ def test_the_world_is_prepared_before_every_operation_of_every_arm(tmp_path: Pat
     assert all(line["world"] == line["operation"]["words"][0] for line in lines)  # type: ignore[index]
 
 
+def test_a_folder_that_is_prepared_for_good_is_prepared_once_for_each_arm_of_each_invocation(tmp_path: Path) -> None:
+    for_good = PREPARE + """    with open("prepared.txt", "a") as stream:
+        stream.write(f"{workdir.name}\\n")
+    return True
+"""
+    the_bench = noting(tmp_path, workload=WORKLOAD + for_good.replace("prepared.txt", str(tmp_path / "prepared.txt")))
+    take(the_bench, schedule(rounds=4), 2, warmup=3)
+    prepared = (tmp_path / "prepared.txt").read_text().split()
+    assert {name: prepared.count(name) for name in prepared} == {f"{arm:_<9}": 2 for arm in ARMS}
+    assert len(log(the_bench)) == 2 * len(ARMS) * (3 + 4)
+
+
 def test_the_candidate_runs_in_its_own_tree_and_both_copies_of_the_baseline_in_theirs(tmp_path: Path) -> None:
     one, two = (write_lever(tmp_path / name, baseline=NOTING, candidate=NOTING) for name in ("tree-a", "tree-b"))
     trees: dict[Arm, Path] = {"baseline": one, "control": one, "candidate": two}

@@ -71,14 +71,14 @@ def test_a_workload_that_fails_says_where(
 
 def test_prepare_is_called_only_where_there_is_one(tmp_path: Path) -> None:
     with workload(tmp_path) as child:
-        child.prepare({"words": []}, tmp_path)
+        assert child.prepare({"words": []}, tmp_path)
         assert not child.prepares
     (tmp_path / "two").mkdir()
     prepares = (
         WORKLOAD + "\n\ndef prepare(operation, params, workdir):\n    (workdir / operation).write_text(str(params))\n"
     )
     with workload(tmp_path / "two", prepares) as child:
-        child.prepare("made", tmp_path)
+        assert not child.prepare("made", tmp_path)
         child.prepare("other", tmp_path, {"words": 9})
     assert (tmp_path / "made").read_text() == "{'words': 3}"
     assert (tmp_path / "other").read_text() == "{'words': 9}"
