@@ -130,6 +130,7 @@ def _point(night: int, speedup: Estimate) -> HistoryPoint:
         verdict="adopt",
         claim="met",
         scenario="primary",
+        work="0" * 64,
         speedup=speedup,
         control=Estimate(estimate=1.0, low=None, high=None),
         reprofiles=_run_id(0) if night else None,

@@ -26,6 +26,7 @@ class Child:
             HostError: it cannot be started.
         """
         self.name, self.log = name, log
+        self._stopped = False
         try:
             with log.open("wb") as output:
                 self._process = subprocess.Popen(
@@ -77,7 +78,10 @@ class Child:
             raise self._failed("has ended")
 
     def stop(self, seconds: float) -> None:
-        """End it politely, then whatever is left of its group."""
+        """End it politely, then whatever is left of its group. Done once: its id may be somebody else's later."""
+        if self._stopped:
+            return
+        self._stopped = True
         with suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):

@@ -118,6 +118,7 @@ class _Children:
         """Run one to its end. Raises `HostError` if it does not succeed."""
         child = self.start(name, command, environment)
         child.wait(_DEPLOY_SECONDS)
+        child.stop(_STOP_SECONDS)
         self.started.remove(child)
 
 

@@ -74,10 +74,14 @@ def evaluate_all(
     """
     settings, began = worker_settings(store), datetime.now(UTC)
     require_queues(queues)
-    seeds = {lever.spec.id: secrets.randbits(48) for lever in list_levers(settings.levers)}
-    orders = [Order(name, queue) for name in seeds for queue in dict.fromkeys(queues) or (None,)]
+    levers = [lever.spec.id for lever in list_levers(settings.levers)]
+    if not levers:
+        raise InputError(f"no levers under {settings.levers}", hint="PRFPIPE_LEVERS of this worker names their folder.")
+    # A seed that a candidate can read gives it the inputs, and a parameter can be read from the server.
+    seeds = {name: secrets.randbits(48) for name in levers} if queues else {}
+    orders = [Order(name, queue) for name in levers for queue in dict.fromkeys(queues) or (None,)]
     given = {"effort": effort.value, "store": store, "accept_noise": accept_noise}
-    waiting = {item: evaluate.submit(item, {"seed": seeds[item.lever], **given}) for item in orders}
+    waiting = {item: evaluate.submit(item, {**given, **_seed(seeds, item)}) for item in orders}
     ended = {item: future.result() for item, future in waiting.items()}
     create_table_artifact(key="all-levers", table=[_row(item, run) for item, run in ended.items()])
     words = {item.name: _words(run) for item, run in ended.items()}
@@ -86,6 +90,10 @@ def evaluate_all(
     message = "; ".join(f"{name} {found}" for name, found in words.items())[:1000]
     completed = all(run.state and run.state.is_completed() for run in ended.values())
     return Completed(message=message, data=words) if completed else Failed(message=message)
+
+
+def _seed(seeds: dict[str, int], order: Order) -> dict[str, int]:
+    return {"seed": seeds[order.lever]} if order.lever in seeds else {}
 
 
 def require_queues(queues: Iterable[str]) -> None:

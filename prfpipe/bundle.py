@@ -54,7 +54,7 @@ class RunFolder:
         """
         path = parent / check_name(run_id)
         with disk_errors(str(path)):
-            parent.mkdir(parents=True, exist_ok=True)
+            disk.make_folder(parent)
             path.mkdir()
             disk.sync_folder(parent.resolve())
         return cls(path)
@@ -203,9 +203,9 @@ def read_tree(path: Path) -> dict[str, bytes]:
         TamperError: a link, a device, an unsafe name, an empty folder, too many files or too many bytes.
         BundleError: something cannot be read.
     """
-    if not path.is_dir():
-        raise InputError(f"{path}: no such folder", hint="Give the folder of a bundle, or a run id.")
     with disk_errors(str(path)):
+        if not path.is_dir():
+            raise InputError(f"{path}: no such folder", hint="Give the folder of a bundle, or a run id.")
         # The last part may be a link to the bundle (the person named it); nothing inside may.
         root = os.open(path.resolve(), _FOLDER)
     try:

@@ -130,6 +130,19 @@ def rename_new(root: int, name: str, to: str) -> None:
         os.fsync(folder)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it that are not there, durably.
+
+    Raises:
+        OSError: one of them cannot be made.
+    """
+    path = path.resolve()
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
 def sync_folder(path: Path) -> None:
     """Put on the disk which names a folder has."""
     descriptor = os.open(path, _FOLDER)

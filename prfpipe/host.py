@@ -9,7 +9,6 @@ import shutil
 import socket
 import stat
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,6 +29,9 @@ _FEW_INTERRUPTS = 1_000
 _FAR_MORE = 10
 _SPINS = 200
 _SPIN_SIZE = 20_000
+
+
+_LOCK = Path("/tmp/prfpipe-host.lock")  # noqa: S108 - one for all users: what TMPDIR names may be each one's own
 
 
 def name() -> str:
@@ -83,6 +85,22 @@ def _landlock_abi() -> int:
 def has_memory_folder() -> bool:
     """Whether working folders have room in memory."""
     return os.path.ismount(_MEMORY) and shutil.disk_usage(_MEMORY).free >= _MEMORY_ROOM
+
+
+def is_in_memory(path: Path) -> bool:
+    """Whether a folder lies on a file system without a disk (mountinfo in proc(5)); False where nobody can say."""
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return False
+    kinds: dict[Path, str] = {}
+    for line in mounts:
+        fields, _, behind = line.partition(" - ")
+        place = re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), fields.split()[4])
+        kinds[Path(place)] = behind.split()[0]
+    path = path.resolve()
+    kind = next((kinds[folder] for folder in (path, *path.parents) if folder in kinds), "")
+    return kind in {"tmpfs", "ramfs"}
 
 
 def memory_folder() -> Path:
@@ -215,7 +233,7 @@ def exclusive(path: Path | None = None) -> Iterator[None]:
         HostBusyError: somebody else measures here; the message says who.
         HostError: the lock's file cannot be used.
     """
-    path = path or Path(tempfile.gettempdir(), "prfpipe-host.lock")
+    path = path or _LOCK
     descriptor = _open_for_all(path)
     try:
         _lock(descriptor, path)

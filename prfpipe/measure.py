@@ -17,13 +17,13 @@ from pathlib import Path
 
 from prfpipe.digests import derive_seed
 from prfpipe.models import Arm, ArmSamples, Invocation, LeverSpec, Scenario, Schedule
+from prfpipe.plan import MAX_SAMPLES
 from prfpipe.subject.process import Block, Subject, Workload
 from prfpipe.subject.variants import PADDING_VARIABLE, subject_launch, workload_launch
 
 BLOCK_NS = 2_000_000
 SAMPLE_NS = 20_000
 INVOCATION_NS = 100_000_000
-MAX_SAMPLES = 2000
 MAX_ROUNDS = 80
 _MAX_PADDING = 4096
 

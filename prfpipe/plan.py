@@ -27,6 +27,8 @@ from prfpipe.models import (
 LOOK_FRACTIONS = (0.1, 0.2, 0.4, 0.7, 1.0)
 LOOK_WEIGHTS = (0.1, 0.1, 0.2, 0.2, 0.4)
 MAX_INVOCATIONS = 150
+MAX_SAMPLES = 2000
+"""Of an arm in an invocation."""
 NO_COMMIT = "none"
 """Where a commit belongs and the lever's folder is in no git repository."""
 _TOOLS = ("prfpipe", "py-spy", "memray", "coverage", "pydantic", "prefect", "boto3")
@@ -108,8 +110,13 @@ def provenance(command: tuple[str, ...], folder: Path, now: datetime) -> Provena
         git_dirty=bool(_git(folder, "status", "--porcelain", "--", ".")),
         command=words_without_secrets(command),
         created_at=now.isoformat(timespec="milliseconds"),
-        tools={"python": platform.python_version(), **{name: _version(name) for name in _TOOLS}},
+        tools=tools(),
     )
+
+
+def tools() -> dict[str, str]:
+    """The versions of what measures, by name."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in _TOOLS}}
 
 
 _CREDENTIAL = r"(?:key|secret|token|password)[\w-]*"

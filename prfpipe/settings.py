@@ -33,18 +33,23 @@ class Settings(BaseSettings):
     )
     chains: Path = Field(Path(".prfpipe/chains"), description="Journals of each lever's statements, one for each key")
     seen: Path = Field(
-        Path(".prfpipe/seen"), description="What the audits of whole archives keep: where each chain ended last time"
+        Path(".prfpipe/seen"),
+        description="What the flow `audit-archive` keeps: where each chain ended last time (the command: --seen FILE)",
     )
     levers: Path = Field(Path("levers"), description="Folder that holds the lever folders")
     gates: Path = Field(Path("gates"), description="Folder that holds the gates' folders")
     gate_reports: Path = Field(Path(".prfpipe/gates"), description="Where gates write their reports")
     up: Path = Field(Path(".prfpipe/up"), description="Where `prfpipe up` keeps its server's database, logs and keys")
-    webhook: str | None = Field(None, description="Where `prfpipe up` has losses of a gain and refused archives posted")
+    webhook: str | None = Field(
+        None,
+        description="URL that is told of confirmed losses of a gain and failures of a gate, and of refused archives; "
+        "read by `prfpipe up` and `python -m flows.automations`, not by workers",
+    )
     subject_timeout_seconds: float = Field(60.0, gt=0, le=86_400, description="Longest wait for one answer")
     host: str | None = Field(
         None, pattern=NAME_PATTERN, description="What this machine is called in evidence (default: its own name)"
     )
-    lock: Path | None = Field(None, description="File that a measuring process locks (default: one for the host)")
+    lock: Path | None = Field(None, description="File that a measuring process locks (default: /tmp/prfpipe-host.lock)")
     noise_limit_percent: float = Field(
         NOISE_LIMIT_PERCENT, gt=0, allow_inf_nan=False, description="Spread of equal work above which a host is refused"
     )

@@ -18,7 +18,7 @@ from typing import Any
 
 from gates.runtime.audit import AuditLog
 from gates.runtime.config import Config
-from gates.runtime.errors import ConfigError, ForgedError, RuntimeFault
+from gates.runtime.errors import ConfigError, ForgedError, RuntimeFault, TamperedError
 from gates.runtime.manifest import Manifest
 from gates.runtime.policy import Policy, Uid
 from gates.runtime.provenance import Provenance
@@ -27,6 +27,7 @@ MANIFEST, POLICIES, ENTITIES, AUDIT_KEY = "manifest", "policies.cedar", "entitie
 AUDIT_LOG = "audit.log"
 RUNTIME = "runtime"
 """The name of the trust manifest."""
+CODE_KINDS = {".py", ".js", ".mjs", ".json", ".cedarschema"}
 
 _LONGEST_MESSAGE = 1000
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
@@ -94,6 +95,11 @@ class Guard:
         found = {path: path.read_bytes() for path in code_of(folder)}
         for path, content in found.items():
             self.admit(code_name(folder, path), content)
+        # Else another file of the name of one that is gone, anywhere on the path of imports, would run in its place.
+        signed = {name for name in self.manifest.files if name.startswith(f"levers/{folder.name}/")}
+        for name in sorted(signed - {code_name(folder, path) for path in found}):
+            if Path(name).suffix in CODE_KINDS:
+                raise TamperedError(f"{name} was signed and is not there")
         return found
 
     def require(self, principal: Uid, action: str, resource: Uid) -> None:
@@ -175,9 +181,8 @@ class Guard:
 
 def code_of(folder: Path) -> list[Path]:
     """What of a lever's folder takes part in a run: its modules, scripts and tables, not its cases and recordings."""
-    kinds = {".py", ".js", ".mjs", ".json", ".cedarschema"}
     places = [folder, folder / "tables"]
-    return sorted(path for place in places for path in place.glob("*") if path.suffix in kinds)
+    return sorted(path for place in places for path in place.glob("*") if path.suffix in CODE_KINDS)
 
 
 def code_name(folder: Path, path: Path) -> str:

@@ -14,10 +14,8 @@ from typing import Any
 import operations
 import orjson
 import wire
-from harness import ABSENT, Difference, Finding, Judgement, compare, described
+from harness import Difference, Judgement, Value, compare, described, item, judgement
 from volatile import canonical_text
-
-SAME, MISSING, EXTRA = Finding("same"), Finding("missing"), Finding("extra")
 
 
 class Subject:
@@ -32,12 +30,13 @@ class Subject:
 
     def judge(self, lines: Sequence[bytes | None]) -> Judgement | None:
         """None if all lines are there and their canonical forms have the same hash."""
-        hashes = [digest(line) for line in lines]
+        values = [value_of(line) for line in lines]
+        hashes = [digest(line, value) for line, value in zip(lines, values, strict=True)]
         if hashes[0] is not None and hashes.count(hashes[0]) == len(hashes):
             return None
         order = list(dict.fromkeys(found for found in hashes if found is not None))
         groups = [-1 if found is None else order.index(found) for found in hashes]
-        return Judgement([finding(lines, groups, at) for at in range(len(lines))], groups)
+        return judgement(values, groups, first_difference)
 
     def close(self) -> None:
         """Nothing is held between operations."""
@@ -46,15 +45,24 @@ class Subject:
 Digest = tuple[bytes, bytes]
 
 
-def digest(line: bytes | None) -> Digest | None:
-    """What stands for the canonical form of a line: `v` and a hash; `u` and a hash of an unreadable one's bytes."""
+def value_of(line: bytes | None) -> Value:
+    """The line's canonical form, if it is there and can be read."""
     if line is None:
         return None
     try:
-        text = dumped(canonical_value(wire.parse(line)))
-    except wire.UnreadableError:
+        form: list[Any] = canonical_value(wire.parse(line))
+    except wire.UnreadableError as reason:
+        return reason
+    return form
+
+
+def digest(line: bytes | None, value: Value) -> Digest | None:
+    """What stands for the canonical form of a line: `v` and a hash; `u` and a hash of an unreadable one's bytes."""
+    if line is None:
+        return None
+    if isinstance(value, wire.UnreadableError):
         return b"u", hashlib.sha256(line).digest()
-    return b"v", hashlib.sha256(text).digest()
+    return b"v", hashlib.sha256(dumped(value)).digest()
 
 
 def canonical_value(value: Any) -> Any:
@@ -63,7 +71,7 @@ def canonical_value(value: Any) -> Any:
     if kind is str:
         return canonical_text(value)
     if kind is list:
-        return [canonical_value(item) for item in value]
+        return list(map(canonical_value, value))
     return value
 
 
@@ -75,36 +83,11 @@ def dumped(value: Any) -> bytes:
         return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
-def finding(lines: Sequence[bytes | None], groups: Sequence[int], at: int) -> Finding:
-    """How the runtime `at` stands to the reference."""
-    reference, line = lines[0], lines[at]
-    if line is None:
-        return MISSING
-    try:
-        value = canonical_value(wire.parse(line))
-    except wire.UnreadableError as reason:
-        return Finding("unreadable", Difference([], "", str(reason)))
-    if reference is None:
-        return EXTRA
-    if groups[at] == groups[0]:
-        return SAME
-    return Finding("value", difference(reference, value))
-
-
-def difference(reference: bytes, value: Any) -> Difference | None:
-    """The first place where canonical forms differ; None where the reference cannot be read."""
-    try:
-        expected = canonical_value(wire.parse(reference))
-    except wire.UnreadableError:
-        return None
+def first_difference(expected: Any, value: Any) -> Difference:
+    """The first place where canonical forms differ, and what stands there in both."""
     at: list[int] = []
     while type(expected) is list and type(value) is list:
         pairs = enumerate(zip(expected, value, strict=False))
         at.append(next((index for index, (a, b) in pairs if dumped(a) != dumped(b)), min(len(expected), len(value))))
         expected, value = item(expected, at[-1]), item(value, at[-1])
     return described(at, expected, value)
-
-
-def item(values: list[Any], place: int) -> Any:
-    """What stands there, or ABSENT behind the last one."""
-    return values[place] if place < len(values) else ABSENT

@@ -11,10 +11,8 @@ from typing import Any
 
 import operations
 import wire
-from harness import ABSENT, Difference, Finding, Judgement, compare, described
+from harness import Difference, Judgement, Value, compare, described, item, judgement
 from volatile import canonical_text
-
-SAME, MISSING, EXTRA = Finding("same"), Finding("missing"), Finding("extra")
 
 
 class Subject:
@@ -64,20 +62,11 @@ def first_difference(one: Any, other: Any) -> Difference:
     return described(at, canonical(one), canonical(other))
 
 
-def item(values: list[Any], place: int) -> Any:
-    """What stands there, or ABSENT behind the last one."""
-    return values[place] if place < len(values) else ABSENT
-
-
 def canonical(value: Any) -> Any:
     """The value as a report shows it."""
     if type(value) is str:
         return canonical_text(value)
     return list(map(canonical, value)) if type(value) is list else value
-
-
-Value = list[Any] | wire.UnreadableError | None
-"""What a line holds, why it cannot be read, or None where there is no line."""
 
 
 def value_of(line: bytes | None) -> Value:
@@ -96,7 +85,7 @@ def examined(lines: Sequence[bytes | None]) -> Judgement | None:
     groups = grouped(lines, values)
     if not any(groups):
         return None
-    return Judgement([finding(values, groups, at) for at in range(len(values))], groups)
+    return judgement(values, groups, first_difference)
 
 
 def grouped(lines: Sequence[bytes | None], values: Sequence[Value]) -> list[int]:
@@ -116,18 +105,3 @@ def grouped(lines: Sequence[bytes | None], values: Sequence[Value]) -> list[int]
             known.append(at)
         groups.append(group)
     return groups
-
-
-def finding(values: Sequence[Value], groups: Sequence[int], at: int) -> Finding:
-    """How the runtime `at` stands to the reference."""
-    reference, value = values[0], values[at]
-    if value is None:
-        return MISSING
-    if isinstance(value, wire.UnreadableError):
-        return Finding("unreadable", Difference([], "", str(value)))
-    if reference is None:
-        return EXTRA
-    if groups[at] == groups[0]:
-        return SAME
-    readable = not isinstance(reference, wire.UnreadableError)
-    return Finding("value", first_difference(reference, value) if readable else None)

@@ -6,7 +6,7 @@ windows of the streams, and at most ROWS rows of the report are held.
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import wire
@@ -45,6 +45,11 @@ class Judgement(NamedTuple):
 
     findings: list[Finding]
     groups: list[int]
+
+
+Value = list[Any] | wire.UnreadableError | None
+"""What a line holds, why it cannot be read, or None where there is no line."""
+SAME, MISSING, EXTRA = Finding("same"), Finding("missing"), Finding("extra")
 
 
 class Judge(Protocol):
@@ -93,6 +98,34 @@ def rows(streams: Sequence[Stream]) -> Iterator[tuple[int, list[bytes | None]]]:
         yield ordinal, [head[1] if head[0] == ordinal else None for head in heads]
         pairs = zip(heads, sources, strict=True)
         heads = [next(source, OVER) if head[0] == ordinal else head for head, source in pairs]
+
+
+def judgement(
+    values: Sequence[Value], groups: list[int], first_difference: Callable[[Any, Any], Difference]
+) -> Judgement:
+    """How each runtime stands to the reference, the first of them, in a row that is not agreed."""
+    return Judgement([_finding(values, groups, at, first_difference) for at in range(len(values))], groups)
+
+
+def _finding(
+    values: Sequence[Value], groups: Sequence[int], at: int, first_difference: Callable[[Any, Any], Difference]
+) -> Finding:
+    reference, value = values[0], values[at]
+    if value is None:
+        return MISSING
+    if isinstance(value, wire.UnreadableError):
+        return Finding("unreadable", Difference([], "", str(value)))
+    if reference is None:
+        return EXTRA
+    if groups[at] == groups[0]:
+        return SAME
+    readable = not isinstance(reference, wire.UnreadableError)
+    return Finding("value", first_difference(reference, value) if readable else None)
+
+
+def item(values: list[Any], place: int) -> Any:
+    """What stands there, or ABSENT behind the last one."""
+    return values[place] if place < len(values) else ABSENT
 
 
 def excerpt(value: object, around: int = 0) -> str:

@@ -5,9 +5,9 @@ cancelled task stays where it is until it comes to the front; the heap is made a
 cancelled. The tasks that are alive are counted for each lane, so a decision never searches.
 """
 
-import heapq
 from collections import deque
 from collections.abc import Mapping
+from heapq import heapify, heappop, heappush
 from pathlib import Path
 from typing import Any
 
@@ -44,16 +44,23 @@ class Subject:
         """What ran in each tick, which cancellations came too late, and what waits now."""
         ran: list[list[int]] = []
         missed: list[int] = []
+        task, heap, add_timed = self._tasks, self._heap, self._timed.add
+        add_to_queue, add_ready = self._queue.append, self._ready.add
         for kind, first, second in trace:
             if kind == READY:
-                self._schedule_ready()
+                add_to_queue(task)
+                add_ready(task)
+                task += 1
             elif kind == TIMED:
-                self._schedule_timed(first)
+                heappush(heap, (self._now + first, task))
+                add_timed(task)
+                task += 1
             elif kind == CANCEL:
                 if not self._cancel(first):
                     missed.append(first)
             else:
                 ran.append(self._tick(first, second))
+        self._tasks = task
         return {"ran": ran, "missed": missed, "pending": self._pending()}
 
     def close(self) -> None:
@@ -61,16 +68,6 @@ class Subject:
 
     def _pending(self) -> list[int]:
         return [len(self._finalizers), len(self._timed), len(self._ready)]
-
-    def _schedule_ready(self) -> None:
-        self._queue.append(self._tasks)
-        self._ready.add(self._tasks)
-        self._tasks += 1
-
-    def _schedule_timed(self, delay: int) -> None:
-        heapq.heappush(self._heap, (self._now + delay, self._tasks))
-        self._timed.add(self._tasks)
-        self._tasks += 1
 
     def _cancel(self, task: int) -> bool:
         if task in self._timed:
@@ -86,8 +83,8 @@ class Subject:
     def _compact(self) -> None:
         cancelled = len(self._heap) - len(self._timed)
         if cancelled > MIN_CANCELLED and cancelled * 2 > len(self._heap):
-            self._heap = [entry for entry in self._heap if entry[1] in self._timed]
-            heapq.heapify(self._heap)
+            self._heap[:] = [entry for entry in self._heap if entry[1] in self._timed]
+            heapify(self._heap)
 
     def _tick(self, elapsed: int, slots: int) -> list[int]:
         self._now += elapsed
@@ -108,7 +105,7 @@ class Subject:
     def _is_due(self) -> bool:
         heap = self._heap
         while heap and heap[0][1] not in self._timed:
-            heapq.heappop(heap)
+            heappop(heap)
         return bool(heap) and heap[0][0] <= self._now
 
     def _choose(self, cancel: bool, timed: bool, ready: bool) -> int | None:
@@ -136,7 +133,7 @@ class Subject:
             return ~self._finalizers.popleft()
         self._streak = 0
         if lane == TIMED_LANE:
-            task = heapq.heappop(self._heap)[1]
+            task = heappop(self._heap)[1]
             self._timed.remove(task)
             return task
         return self._take_ready()

@@ -75,7 +75,7 @@ class ChainBook:
         return Chains(
             chains=tuple(_word(links) for links in ordered.values()),
             problems=tuple(problems),
-            notes=(*self._key_changes(), *_late(ordered.values())),
+            notes=(*self._key_changes(), *self._beginnings(), *_late(ordered.values())),
             heads=tuple(_head(link) for link in ends),
         )
 
@@ -114,6 +114,17 @@ class ChainBook:
             before = self._links.get(link.previous or "")
             if before and before.keyid != link.keyid:
                 yield f"{link.lever}: key {link.keyid[:12]} goes on for {before.keyid[:12]} at number {link.sequence}"
+
+    def _beginnings(self) -> Iterator[str]:
+        """Each host has a key and a chain of its own; so has a signer who rotates keys without going on."""
+        begins: defaultdict[str, list[str]] = defaultdict(list)
+        for link in self._links.values():
+            if link.previous is None:
+                begins[link.lever].append(link.keyid[:12])
+        for lever, keys in sorted(begins.items()):
+            if len(keys) > 1:
+                told = ", ".join(sorted(keys))
+                yield f"{lever}: {len(keys)} chains begin, by keys {told}: one of each host? A rotated key begins none"
 
 
 def _late(groups: Iterable[list[Link]]) -> Iterator[str]:

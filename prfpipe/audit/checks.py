@@ -28,6 +28,7 @@ _BROKEN = (
     TypeError,
     ValueError,
     RecursionError,
+    MemoryError,
 )
 
 

@@ -1,16 +1,18 @@
 """What the plan says about samples: scenarios, arms, seeds, order in time, and when to stop."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Literal
 
-from prfpipe import verdict
-from prfpipe.audit.bundle import Bundle
+from prfpipe.audit.bundle import MAX_PROBLEMS, Bundle
 from prfpipe.digests import derive_seed
 from prfpipe.doctrine import Stage
 from prfpipe.figures import counted
-from prfpipe.models import Arm, Invocation, Plan, SampleSet, Schedule
-from prfpipe.plan import planned_scenarios
+from prfpipe.models import Arm, Plan, SampleSet
+from prfpipe.plan import MAX_INVOCATIONS, MAX_SAMPLES, planned_scenarios
+from prfpipe.stopping import is_enough
 
 MeasuringStage = Literal[Stage.BASELINE, Stage.REPROFILE]
 MEASURING: tuple[MeasuringStage, ...] = (Stage.BASELINE, Stage.REPROFILE)
@@ -25,11 +27,25 @@ CLOCK_STEP = timedelta(seconds=5)
 def problems(bundle: Bundle, stage: MeasuringStage) -> Iterator[str]:
     """Everything about a stage's samples that does not follow from the plan."""
     plan, samples = bundle.plan, bundle.samples(stage)
+    if too_many := list(islice(_too_many(plan, samples), MAX_PROBLEMS)):
+        yield from too_many
+        return
     yield from _scenarios(plan, samples)
     yield from _invocations(plan, samples, stage)
     if stage is Stage.REPROFILE:
         yield from _schedules(bundle)
-        yield from _stopping(plan, samples)
+    yield from _stopping(plan, samples, stage)
+
+
+def _too_many(plan: Plan, samples: SampleSet) -> Iterator[str]:
+    """What no run has, and exact statistics would take hours and gigabytes for."""
+    most = min(plan.rule.max_invocations, MAX_INVOCATIONS)
+    for name, count in Counter(item.scenario for item in samples.invocations).items():
+        if count > most:
+            yield f"{name!a} has {count} invocations, at most {most} are looked at"
+    for schedule in samples.schedules:
+        if (count := schedule.block * schedule.rounds) > MAX_SAMPLES:
+            yield f"{schedule.scenario!a} has {count} samples an invocation, at most {MAX_SAMPLES} are looked at"
 
 
 def _scenarios(plan: Plan, samples: SampleSet) -> Iterator[str]:
@@ -65,24 +81,11 @@ def _schedules(bundle: Bundle) -> Iterator[str]:
             yield f"{schedule.scenario!a} is cut into other blocks than in the baseline stage"
 
 
-def _stopping(plan: Plan, samples: SampleSet) -> Iterator[str]:
+def _stopping(plan: Plan, samples: SampleSet, stage: MeasuringStage) -> Iterator[str]:
+    """A scenario ends when its time is up or its question decided: not before, and not after."""
     for schedule in samples.schedules:
-        name, found = schedule.scenario, counted(samples, schedule.scenario)
-        if name in plan.sequential:
-            yield from _stopping_by_rule(plan, schedule, found)
-        elif len(found) < plan.rule.secondary_invocations:
-            yield f"{name!a} has {len(found)} invocations, the plan asks for {plan.rule.secondary_invocations}"
-
-
-def _stopping_by_rule(plan: Plan, schedule: Schedule, found: Sequence[Invocation]) -> Iterator[str]:
-    """The primary scenario and each stratum end when their own question is decided: not before, and not after."""
-    what = "the primary scenario" if schedule.scenario == plan.lever.primary.name else f"stratum {schedule.scenario!a}"
-
-    def is_enough(n: int) -> bool:
-        samples = SampleSet(schedules=(schedule,), invocations=tuple(found[:n]))
-        return verdict.is_enough(plan, samples, schedule.scenario)
-
-    if not is_enough(len(found)):
-        yield f"{what} ends before the plan's rule allows it: invocations were dropped"
-    if any(is_enough(n) for n in range(len(found))):
-        yield f"{what} goes on after the plan's rule ends it"
+        found = counted(samples, schedule.scenario)
+        if not is_enough(plan, stage, schedule, found):
+            yield f"{schedule.scenario!a} ends before the plan's rule allows it: invocations were dropped"
+        if any(is_enough(plan, stage, schedule, found[:n]) for n in range(len(found))):
+            yield f"{schedule.scenario!a} goes on after the plan's rule ends it"

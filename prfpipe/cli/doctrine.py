@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from prfpipe.artifacts.names import clean
 from prfpipe.artifacts.tables import text_table
 from prfpipe.cli.output import print_json, print_text
 from prfpipe.compliance import Compliance
@@ -62,12 +63,17 @@ def text(found: Compliance) -> str:
 
 
 def _parts(found: Compliance) -> Iterator[Iterator[str]]:
-    yield iter([f"doctrine: {found.scope} {found.target}"])
-    yield (f"{'ok  ' if item.holds else 'FAIL'}  {item.id}: {item.detail}" for item in found.invariants)
+    yield iter([f"doctrine: {found.scope} {_line(found.target)}"])
+    yield (f"{'ok  ' if item.holds else 'FAIL'}  {item.id}: {_line(item.detail)}" for item in found.invariants)
     yield _bundles(found)
     yield _owners(found)
-    yield (f"note  {note}" for note in found.notes)
-    yield (f"{event.code} {event.level}: {_whose(event.run_id)}{event.message}" for event in found.events)
+    yield (f"note  {_line(note)}" for note in found.notes)
+    yield (f"{event.code} {event.level}: {_whose(event.run_id)}{_line(event.message)}" for event in found.events)
+
+
+def _line(text: str) -> str:
+    """A text of a gate or a bundle as one line: more of them could look like what is said here."""
+    return clean(text, 1900)
 
 
 def _whose(run_id: str | None) -> str:

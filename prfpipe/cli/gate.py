@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+from prfpipe.artifacts.names import clean
 from prfpipe.artifacts.tables import text_table
 from prfpipe.cli.output import print_json, print_text, say_failure
 from prfpipe.cli.stopping import sigterm_raises
@@ -198,7 +199,8 @@ def _check_text(found: Sequence[Checked], missing: Sequence[str]) -> str:
     for gate in (item.gate for item in found if item.gate):
         spec = gate.spec
         last = spec.changes[-1]
-        rows.append([spec.id, str(spec.version), f"{last.date}: {last.reason}"[:100], str(len(spec.overrides))])
+        # A text of gate.yaml that holds lines must not make lines here: CI reads some as commands.
+        rows.append([spec.id, str(spec.version), clean(f"{last.date}: {last.reason}", 100), str(len(spec.overrides))])
     table = [text_table(["gate", "version", "last change", "overrides"], rows, text_columns=3)] if rows else []
-    wrong = [f"FAIL  {item.problem}" for item in found if item.problem]
+    wrong = [f"FAIL  {clean(item.problem, 2000)}" for item in found if item.problem]
     return "\n".join([*table, "", *wrong, *(f"FAIL  there is no valid {identity}" for identity in missing)])

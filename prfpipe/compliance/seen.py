@@ -25,8 +25,12 @@ def seen_heads(path: Path) -> tuple[Head, ...]:
 
 
 def remember(path: Path, heads: Iterable[Head]) -> None:
-    """Put these ends in the place of those of the same chains, in one step. Raises `BundleError`."""
-    kept = {(head.lever, head.keyid): head for head in (*seen_heads(path), *heads)}
+    """Put these ends in the place of earlier ones of the same chains, in one step. Raises `BundleError`.
+
+    An audit of a part of an archive, or of an older copy, ends earlier: that takes nothing back.
+    """
+    known = sorted((*seen_heads(path), *heads), key=lambda head: head.sequence)
+    kept = {(head.lever, head.keyid): head for head in known}
     with disk_errors(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f"{path.name}.new")

@@ -43,6 +43,21 @@ def segment(traffic: Traffic, arm: Arm, number: int, seed: int) -> list[Step]:
     return [step for step in cycles if arm == "churn" or step[1] not in {ADD, REMOVE}]
 
 
+def back_to_back(times: Sequence[tuple[int, int]], behind_ns: int, length_ns: int) -> tuple[list[int], int]:
+    """When each step of a segment would have begun without the pause before it, and by how much its end is late.
+
+    Between two segments a subject is left alone, which would forgive it what it is behind. Each step waits for the one
+    before it (Lindley 1952, "The theory of queues with a single server"). `times`: when each began and ended, in ns of
+    its segment of `length_ns`; `behind_ns`: by how much the segment before it ended late.
+    """
+    begun: list[int] = []
+    free = behind_ns
+    for start, end in times:
+        begun.append(max(start, free))
+        free = begun[-1] + end - start
+    return begun, max(free - length_ns, 0)
+
+
 def _cycle(traffic: Traffic, start: int, cycle: int, rng: random.Random) -> list[Step]:
     pair = rng.sample((ADD, REMOVE), 2)
     usual = [(kind, cycle * count + k) for kind, count in traffic.per_cycle.items() for k in range(count)]

@@ -51,9 +51,10 @@ class _Past:
     def __init__(self, gates: Path, commit: str) -> None:
         self._gates, self._commit = gates, commit
         _git(gates, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}", missing=f"no commit {commit!r}")
-        folder = _git(gates, "rev-parse", "--show-prefix").decode().rstrip("\n")
-        listed = _git(gates, "ls-tree", "-r", "-z", "--full-tree", "--name-only", commit).decode().split("\0")
-        names = [name for name in listed if Path(name).name == FILE_NAME]
+        folder = _git(gates, "rev-parse", "--show-prefix").decode("utf-8", "surrogateescape").rstrip("\n")
+        listed = _git(gates, "ls-tree", "-r", "-z", "--full-tree", "--name-only", commit)
+        found = listed.decode("utf-8", "surrogateescape").split("\0")
+        names = [name for name in found if Path(name).name == FILE_NAME]
         here = [name for name in names if name.startswith(folder) and name.removeprefix(folder).count("/") == 1]
         self._here = {name: self._spec(name) for name in here}
         self._elsewhere = [name for name in names if name not in self._here]

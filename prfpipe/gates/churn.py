@@ -98,6 +98,7 @@ class _Arm:
     facts: dict[str, int]
     segments: int = 0
     peak_rss_kib: int = 0
+    behind_ns: int = 0
 
 
 class Churn(Sampled):
@@ -167,10 +168,11 @@ class Churn(Sampled):
     def _take_segment(self, arm: _Arm) -> dict[str, str]:
         steps, found = self._serve(arm)
         self._first_ns = found.origin if self._first_ns is None else self._first_ns
-        start = found.origin - self._first_ns
+        start, length = found.origin - self._first_ns, self.traffic.cycle_ns * self.traffic.cycles
+        waited, arm.behind_ns = arrivals.back_to_back(found.times, arm.behind_ns, length)
         arm.served += [
-            Served(kind, start + due, begun - due, ended - begun, _collected(found, begun, ended))
-            for (due, kind, _), (begun, ended) in zip(steps, found.times, strict=True)
+            Served(kind, start + due, at - due, ended - begun, _collected(found, begun, ended))
+            for (due, kind, _), at, (begun, ended) in zip(steps, waited, found.times, strict=True)
         ]
         arm.pauses += [took for _, took in found.pauses]
         arm.facts, arm.peak_rss_kib = found.facts, arm.subject.peak_rss_kib()
@@ -247,6 +249,7 @@ class Churn(Sampled):
         """What the figures are about."""
         return (
             "A latency counts from when its operation was due: what a stall delays is in it (open loop).",
+            "What an arm is behind at the end of a segment is added to the next one's waits.",
             "Bounds take samples for independent; operations that waited for the same stall are not quite.",
         )
 

@@ -1,5 +1,6 @@
 """The events of a gate: PRF-004 for each budget that is exceeded, PRF-005 for a cold start within it, PRF-001."""
 
+import shlex
 from collections.abc import Iterator
 
 from prfpipe.events import Event, Figures, make_event
@@ -12,8 +13,9 @@ def events_for(report: GateReport) -> tuple[Event, ...]:
 
 
 def _events(report: GateReport) -> Iterator[Event]:
-    time, passed = report.provenance.created_at, report.state in {"pass", "warn"}
-    about: Figures = {"gate": report.id, "profile": report.profile.value}
+    # What passes by an override is within no budget of the doctrine's.
+    passed = report.state in {"pass", "warn"} and not any(check.override for check in report.checks)
+    time, about = report.provenance.created_at, _about(report)
     if passed:
         yield make_event("PRF-001", {**about, "checks": float(len(report.checks))}, time=time, detail=f": {report.id}")
     for check in report.checks:
@@ -24,6 +26,11 @@ def _events(report: GateReport) -> Iterator[Event]:
         for check in report.checks:
             if check.state != "out-of-scope":
                 yield make_event("PRF-005", {**about, **_figures(check)}, time=time, detail=f": {check.subject}")
+
+
+def _about(report: GateReport) -> Figures:
+    about: Figures = {"gate": report.id, "profile": report.profile.value}
+    return about | ({"program": shlex.join(report.program)} if report.program else {})
 
 
 def _figures(check: GateCheck) -> Figures:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from prfpipe.artifacts.names import clean
 from prfpipe.errors import NothingMeasuredError
 from prfpipe.gates import decide
 from prfpipe.gates.boundaries import looks_up_to
@@ -41,7 +42,7 @@ def _sampled(context: GateContext, measured: Sampled) -> list[GateCheck]:
     checks: list[GateCheck] = []
     # Without any look the samples are taken all the same: their figures are shown, and the answer stays open.
     for size in [look.samples for look in looks] or [limit]:
-        context.progress.say(f"{context.gate.spec.id}: up to {size} samples of {', '.join(sorted(wanted))}")
+        context.progress.say(f"{context.gate.spec.id}: up to {size} samples of {clean(', '.join(sorted(wanted)), 500)}")
         measured.take(size - asked, frozenset(wanted))
         found, asked = measured.samples(), size
         _refuse_other_subjects(context.budgets, found)

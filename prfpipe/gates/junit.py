@@ -5,6 +5,7 @@ has one case, an error. So whatever reads JUnit (GitLab's `artifacts:reports:jun
 publish results) shows red for all that is not a pass.
 """
 
+import shlex
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
@@ -47,6 +48,7 @@ def _properties(report: GateReport) -> dict[str, str]:
         "run_id": report.run_id,
         "budget_version": str(report.budget_version),
         "spec_sha256": report.spec_sha256,
+        **({"program": shlex.join(report.program)} if report.program else {}),
     }
 
 

@@ -12,9 +12,17 @@ from typing import Annotated
 
 from pydantic import Field
 
-from prfpipe import measure
+from prfpipe import host, measure
 from prfpipe.digests import derive_seed, sha256_tree
-from prfpipe.errors import GateError, LeverError, NothingMeasuredError, PrfpipeError, ProfilerError, SubjectStartError
+from prfpipe.errors import (
+    GateError,
+    HostError,
+    LeverError,
+    NothingMeasuredError,
+    PrfpipeError,
+    ProfilerError,
+    SubjectStartError,
+)
 from prfpipe.gates import one_off, overhead_rule
 from prfpipe.gates.measurement import GateContext, Overhead, Paired
 from prfpipe.gates.overhead_rule import Rule, samples_of
@@ -64,6 +72,7 @@ def open_measurement(context: GateContext) -> "Overheads":
         LeverError: the lever is not valid.
         SubjectStartError: something that the lever needs is not installed.
         NothingMeasuredError: its scenarios are not exactly what the budgets are about.
+        HostError: a flush that costs nothing, as in memory, would be measured.
     """
     subject = context.gate.spec.subject
     if not isinstance(subject, LeverSubject):
@@ -72,6 +81,11 @@ def open_measurement(context: GateContext) -> "Overheads":
     lever = load_lever((context.gate.root / subject.lever).parent)
     _refuse_missing(lever)
     _refuse_other_paths(context, lever)
+    if lever.spec.work == "disk" and host.is_in_memory(context.scratch):
+        raise HostError(
+            f"{context.scratch.parent} lies in memory, where a flush of the audit log costs nothing",
+            hint="Set TMPDIR to a folder on the disk that the figures shall be about.",
+        )
     return Overheads(context, params, lever, _tree(context, params, lever))
 
 

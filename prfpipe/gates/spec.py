@@ -117,7 +117,7 @@ def _to_spec(data: Any, lines: Lines, path: Path) -> GateSpec:
 
 def _is_of_other_kind(loc: Sequence[str | int], data: dict[str, Any]) -> bool:
     """Whether an error comes from trying the subject as a kind that it is not written as."""
-    if loc[0] != "subject" or len(loc) < 2 or loc[1] not in _KINDS:
+    if loc[:1] != ("subject",) or len(loc) < 2 or loc[1] not in _KINDS:
         return False
     written = data["subject"]
     keys = [key for key in _KINDS.values() if isinstance(written, dict) and key in written] or ["python"]

@@ -1,5 +1,6 @@
 """What gates say where there is no page: a table for the terminal, Markdown for a step summary or an orchestrator."""
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -56,7 +57,8 @@ def headline(item: Ended) -> str:
         return f"{item.id} NOTHING MEASURED: {clean(item.message, 400)}"
     counts = [f"{sum(check.state == state for check in item.checks)} {word}" for state, word in _WORDS.items()]
     shown = ", ".join(count for count in counts if not count.startswith("0 "))
-    return f"{item.id} {item.state.upper()} ({item.profile.value}): {shown}"
+    of = f" of {clean(shlex.join(item.program), 200)}" if item.program else ""
+    return f"{item.id} {item.state.upper()} ({item.profile.value}){of}: {shown}"
 
 
 _WORDS = {

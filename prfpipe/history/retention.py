@@ -24,7 +24,7 @@ def retention(points: Sequence[HistoryPoint], tolerance_percent: float = TOLERAN
     The interval is that of the two runs' intervals at their worst (Bonferroni): it errs no more often than both.
     """
     reference, now = adopted(points), points[-1]
-    if reference is None or reference is now or reference.scenario != now.scenario:
+    if reference is None or reference is now or not reference.compares_with(now):
         return None
     share = ratio_of(reference.speedup, now.speedup)
     limit = 1 - tolerance_percent / 100

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from prfpipe import layout
 from prfpipe.attest import read_statement
+from prfpipe.digests import canonical_json, sha256_hex
 from prfpipe.errors import BundleError, IntegrityError, NotFoundError
 from prfpipe.history.changes import change_points
 from prfpipe.history.retention import TOLERANCE_PERCENT, adopted, retention
@@ -98,6 +99,7 @@ def read_point(store: Store, ref: BundleRef) -> tuple[str, HistoryPoint | None]:
         verdict=verdict.verdict,
         claim=verdict.claim,
         scenario=primary.scenario,
+        work=_work(plan),
         speedup=primary.speedup,
         control=primary.control,
         reprofiles=replayed_by(plan),
@@ -128,9 +130,13 @@ def replayed_by(plan: Plan) -> str | None:
     return next((word for word in named if is_run_id(word)), None)
 
 
+def _work(plan: Plan) -> str:
+    return sha256_hex(canonical_json([plan.lever.primary.params, plan.source_files.get(plan.lever.workload)]))
+
+
 def _shown(points: Sequence[HistoryPoint], since: datetime | None) -> list[HistoryPoint]:
-    """Of runs on another primary scenario than the newest has only the newest's are comparable."""
-    comparable = [point for point in points if point.scenario == points[-1].scenario]
+    """Only runs that measured what the newest has measured."""
+    comparable = [point for point in points if point.compares_with(points[-1])]
     if since is None:
         return comparable
     if started(points[-1].run_id) < since:
@@ -142,9 +148,11 @@ def _shown(points: Sequence[HistoryPoint], since: datetime | None) -> list[Histo
 def _ended(points: Sequence[HistoryPoint]) -> str:
     """Why an adoption can no longer be looked at; nothing where it can, or there is none."""
     reference, now = adopted(points), points[-1]
-    if reference is None or reference.scenario == now.scenario:
+    if reference is None or reference.compares_with(now):
         return ""
+    same_name = reference.scenario == now.scenario
+    newer = "have other parameters or another workload" if same_name else f"are about {now.scenario}"
     return (
-        f"{reference.run_id}: adopted on the scenario {reference.scenario}, newer runs are about {now.scenario}: "
+        f"{reference.run_id}: adopted on the scenario {reference.scenario}, newer runs {newer}: "
         "evaluate the lever again, to adopt it on that"
     )

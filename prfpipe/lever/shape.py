@@ -69,7 +69,7 @@ def _mapping(value: Any, where: Where, lines: Lines, path: Path) -> dict[str, An
 
 def _is_of_other_kind(loc: Sequence[str | int], data: dict[str, Any]) -> bool:
     """Whether an error comes from trying a variant as the kind that it is not written as."""
-    if loc[0] != "variants" or len(loc) < 3:
+    if loc[:1] != ("variants",) or len(loc) < 3:
         return False
     written = data["variants"][loc[1]]
     command = isinstance(written, dict) and "command" in written and "python" not in written

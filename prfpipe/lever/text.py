@@ -35,6 +35,8 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
         raise LeverError(f"{path}:{line}: not UTF-8: {error.reason}", hint=HINT) from error
     except RecursionError as error:
         raise LeverError(f"{path}:1: nested too deeply", hint=HINT) from error
+    except (ValueError, OverflowError) as error:  # an escape that is no character
+        raise LeverError(f"{path}:1: not YAML: {error}", hint=HINT) from error
     except yaml.YAMLError as error:
         raise LeverError(f"{path}:{_error_line(error, raw)}: {_first_line(error)}", hint=HINT) from error
     if root is None:

@@ -40,9 +40,11 @@ def require_plan_of(resume: str | None, effort: Effort | None, seed: int | None,
     Raises:
         ResumeError: its plan has another effort or seed than these; None is any.
     """
-    path = settings.runs / (resume or "") / layout.PLAN
-    if resume is None or not path.is_file():
-        return  # What is missing, `Run.resume` says.
+    if resume is None or not layout.is_name(resume):
+        return  # What is no run, `Run.resume` says.
+    path = settings.runs / resume / layout.PLAN
+    if not path.is_file():
+        return
     plan = layout.read_plan({layout.PLAN: path.read_bytes()})
     if effort not in {None, plan.effort} or seed not in {None, plan.seed}:
         raise ResumeError(

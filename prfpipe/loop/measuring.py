@@ -1,26 +1,24 @@
 """The stages that measure: baseline (with its A/A control) and re-profile (both variants, paired)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
-from prfpipe import layout, verdict
+from prfpipe import layout
 from prfpipe.doctrine import Stage
 from prfpipe.loop.context import RunContext
 from prfpipe.measure import Bench, choose_schedule, measure
 from prfpipe.models import Invocation, Plan, SampleSet, Scenario, Schedule
 from prfpipe.plan import planned_scenarios
 from prfpipe.samples import SampleWriter, read_samples
+from prfpipe.stopping import is_enough, seconds
 
 _NS = 1_000_000_000
-Enough = Callable[[list[Invocation]], bool]
 
 
 def measure_baseline(context: RunContext) -> SampleSet:
-    """Cut every planned scenario into blocks by a pilot, then measure two copies of the baseline.
-
-    Half of the time is for the primary scenario; each scenario gets at least one invocation.
-    """
+    """Cut every planned scenario into blocks by a pilot, then measure two copies of the baseline."""
     stage = Stage.BASELINE
     tree = context.baseline_tree
     bench = context.bench(stage, {"baseline": tree, "control": tree})
@@ -30,8 +28,7 @@ def measure_baseline(context: RunContext) -> SampleSet:
             context.progress.say(f"baseline: {scenario.name}", done=position / len(scenarios))
             schedule = choose_schedule(bench, scenario, context.seed(stage))
             writer.append(schedule)
-            share = 0.5 if scenario.primary else 0.5 / (len(scenarios) - 1)
-            enough = _after(context.plan.rule.baseline_seconds * share, 1, context.plan.rule.max_invocations)
+            enough = partial(is_enough, context.plan, stage, schedule)
             for invocation in measure(bench, scenario, schedule, context.seed(stage), enough):
                 writer.append(invocation)
         writer.finish()
@@ -61,32 +58,12 @@ def samples_of(context: RunContext, stage: Stage) -> SampleSet:
 
 def _measured(context: RunContext, bench: Bench, scenario: Scenario, schedule: Schedule) -> Iterator[Invocation]:
     plan = context.plan
-    left = _Left.of(plan, scenario.name)
-    for invocation in measure(bench, scenario, schedule, context.seed(Stage.REPROFILE), _enough(plan, schedule)):
+    left, enough = _Left.of(plan, scenario.name), partial(is_enough, plan, Stage.REPROFILE, schedule)
+    for invocation in measure(bench, scenario, schedule, context.seed(Stage.REPROFILE), enough):
         yield invocation
         elapsed, done = invocation.elapsed_ns / _NS, invocation.index + 1
         share, remaining = left.after(elapsed, done)
         context.progress.say(f"re-profile: {scenario.name}, {done} invocations", done=share, remaining=remaining)
-
-
-def _enough(plan: Plan, schedule: Schedule) -> Enough:
-    """The primary scenario and the strata until their question is decided, the others as long as the plan says."""
-    if schedule.scenario not in plan.sequential:
-        rule = plan.rule
-        return _after(_seconds(plan, schedule.scenario), rule.secondary_invocations, rule.max_invocations)
-
-    def decided(done: list[Invocation]) -> bool:
-        samples = SampleSet(schedules=(schedule,), invocations=tuple(done))
-        return verdict.is_enough(plan, samples, schedule.scenario)
-
-    return decided
-
-
-def _seconds(plan: Plan, scenario: str) -> float:
-    """The longest that the plan wants to measure a scenario; what is neither primary nor a stratum shares its time."""
-    if scenario in plan.sequential:
-        return plan.rule.seconds
-    return plan.rule.secondary_seconds / (len(planned_scenarios(plan)) - len(plan.sequential))
 
 
 @dataclass(frozen=True)
@@ -101,7 +78,7 @@ class _Left:
     @classmethod
     def of(cls, plan: Plan, scenario: str) -> Self:
         names = [item.name for item in planned_scenarios(plan)]
-        at, budgets = names.index(scenario), [_seconds(plan, name) for name in names]
+        at, budgets = names.index(scenario), [seconds(plan, Stage.REPROFILE, name) for name in names]
         sequential = scenario in plan.sequential
         at_least = plan.rule.min_invocations if sequential else plan.rule.secondary_invocations
         return cls(sum(budgets[:at]), budgets[at], sum(budgets[at + 1 :]), at_least)
@@ -111,14 +88,3 @@ class _Left:
         own = max(self.seconds, elapsed / done * self.at_least)
         remaining = max(own - elapsed, 0.0) + self.after_it
         return 1 - remaining / (self.before + own + self.after_it), remaining
-
-
-def _after(seconds: float, at_least: int, at_most: int) -> Enough:
-    """Enough after so many seconds, but not before `at_least` invocations, and never more than `at_most`."""
-
-    def enough(done: list[Invocation]) -> bool:
-        if len(done) < at_least:
-            return False
-        return len(done) >= at_most or done[-1].elapsed_ns >= seconds * _NS
-
-    return enough

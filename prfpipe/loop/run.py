@@ -21,7 +21,7 @@ from prfpipe.loop.context import RunContext
 from prfpipe.loop.log import Log
 from prfpipe.loop.summary import stage_summary
 from prfpipe.models import Effort, Plan, Verdict, Work
-from prfpipe.plan import make_plan
+from prfpipe.plan import make_plan, tools
 from prfpipe.progress import Progress
 from prfpipe.runlog import RunLog
 from prfpipe.settings import Settings
@@ -29,6 +29,8 @@ from prfpipe.subject.variants import copy_tree, source_files, tree_digest
 
 _MACHINE = ("name", "cpu_model", "cpus", "kernel", "python", "landlock")
 """What of a host's record has to be the same for a run to go on."""
+_TOOLS = ("prfpipe", "py-spy", "memray", "coverage")
+"""Of which tools the versions have to be the same as well."""
 Perform = Callable[[RunContext], None]
 
 LOOP: dict[Stage, Perform] = {
@@ -97,7 +99,8 @@ class Run:
         """Open a run again; of a sealed one, only archiving is left.
 
         Raises:
-            ResumeError: there is no such run, it is of another lever or machine, or the folder has changed since.
+            ResumeError: there is no such run, it is of another lever, machine or tool, or the folder has changed since.
+            LeverError: something that the lever requires is no longer installed.
             TamperError: a file of a finished stage is not what it was.
             HostError: somebody else measures on this machine.
             SigningKeyError: the key that signed the plan is not there, and the statement must be signed by the same.
@@ -120,6 +123,8 @@ class Run:
             log.note(f"resumed after stage {last}")
             if not run.finished(Stage.REPROFILE):
                 run._require_same_machine()
+                run._require_same_tools()
+                check_requirements(lever)
                 run._freeze_source()
             run._held = held.pop_all()
         return run
@@ -214,6 +219,15 @@ class Run:
                 raise ResumeError(
                     f"{self.run_id} was planned where {field} is {was}; here it is {now}",
                     hint="Resume it as it was begun, or start a new run.",
+                )
+
+    def _require_same_tools(self) -> None:
+        planned, here = self.context.plan.provenance.tools, tools()
+        for name in _TOOLS:
+            if planned.get(name) != here[name]:
+                raise ResumeError(
+                    f"{self.run_id} was planned with {name} {planned.get(name)}; installed is {here[name]}",
+                    hint="Install what it was planned with, or start a new run.",
                 )
 
     def _freeze_source(self) -> None:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from prfpipe.models.base import Record, RunId
+from prfpipe.models.base import Record, RunId, Sha256
 from prfpipe.models.lever import Effort
 from prfpipe.models.results import ClaimWord, Estimate, VerdictWord
 
@@ -13,6 +13,7 @@ class HistoryPoint(Record):
     """One archived run of a lever on a host: the speed-up of its primary scenario, baseline / candidate.
 
     `control` is the A/A ratio of the same session. `reprofiles`: the run whose gain was looked at again, if any.
+    `work`: digest of what was measured, the scenario's parameters and the workload's file.
     """
 
     run_id: RunId
@@ -21,9 +22,14 @@ class HistoryPoint(Record):
     verdict: VerdictWord
     claim: ClaimWord
     scenario: str
+    work: Sha256
     speedup: Estimate
     control: Estimate
     reprofiles: RunId | None = None
+
+    def compares_with(self, other: "HistoryPoint") -> bool:
+        """Whether both measured the same work; speed-ups on different work say nothing about each other."""
+        return (self.scenario, self.work) == (other.scenario, other.work)
 
 
 class ChangePoint(Record):

@@ -115,7 +115,7 @@ class Store(Protocol):
         ...
 
     def folders(self, prefix: str = "") -> Iterator[str]:
-        """The names of the folders that are directly below the folder `prefix`, sorted."""
+        """The names of the folders that are directly below the folder `prefix`, in the order of their keys."""
         ...
 
     def exists(self, key: str) -> bool:

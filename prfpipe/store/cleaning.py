@@ -1,4 +1,4 @@
-"""Leftovers of work that was interrupted: found and removed by age. A committed bundle is never touched."""
+"""Leftovers of work that was interrupted: found and removed by age. What is a bundle by then is left alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -50,16 +50,25 @@ def remove(store: Store, leftover: Leftover) -> bool:
     """Remove a leftover; false if its bundle was committed meanwhile, which ends the work on it.
 
     Raises:
-        StoreError: the store failed, or refuses to delete.
+        StoreError: the store failed, refuses to delete, or lost a file of a bundle that was committed just then.
     """
     if leftover.upload:
         store.discard(leftover.upload)
     for name in leftover.keys:
         # Somebody may go on with a bundle after days. What goes before its statement comes, they put again.
-        if leftover.statement and store.exists(leftover.statement):
+        if _is_committed(store, leftover):
             return False
         store.delete(name)
+        if _is_committed(store, leftover) and not store.exists(name):
+            raise StoreError(
+                f"{store.url(name)} was removed in the moment in which its bundle was committed",
+                hint=f"prfpipe archive {leftover.name} puts it back, where the run still is.",
+            )
     return True
+
+
+def _is_committed(store: Store, leftover: Leftover) -> bool:
+    return leftover.statement is not None and store.exists(leftover.statement)
 
 
 def _older(leftover: Leftover, before: datetime) -> Iterator[Leftover]:

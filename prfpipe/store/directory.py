@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from prfpipe.digests import sha256_hex
-from prfpipe.disk import folder_of
+from prfpipe.disk import folder_of, make_folder
 from prfpipe.errors import AlreadyExistsError, IntegrityError
 from prfpipe.store.base import (
     MAX_GET_BYTES,
@@ -155,7 +155,7 @@ class DirectoryStore:
     def _parent(self, key: str, *, create: bool) -> Iterator[tuple[int, str]]:
         """The open folder that holds `key`, and the key's last part."""
         if create:
-            self._root.mkdir(parents=True, exist_ok=True)
+            make_folder(self._root)
         root = os.open(self._root, FOLDER_FLAGS)
         try:
             with folder_of(root, key, create=create) as found:

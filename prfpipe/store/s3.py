@@ -60,7 +60,7 @@ class S3Store:
 
     def get(self, key: str, sha256: str | None = None, *, max_bytes: int = MAX_GET_BYTES) -> bytes:
         what = f"get {self.url(check_key(key))}"
-        deadline = self._limits.deadline(what)
+        deadline = self._limits.deadline(what, max_bytes if max_bytes < MAX_GET_BYTES else 0)
 
         def once() -> bytes:
             chunks = self._chunks(key, what, deadline)
@@ -102,10 +102,11 @@ class S3Store:
             # Some servers do not know delimiters and return every object.
             inner += [item.get("Key", "") for item in found.get("Contents", ())]
             parts = (path.removeprefix(above).partition("/") for path in inner)
-            for name in sorted({name for name, slash, _ in parts if slash}):
-                if name > last and is_key(name):
-                    last = name
-                    yield name
+            # In the order of keys, in which `a-b/` comes before `a/`.
+            for folder in sorted({f"{name}/" for name, slash, _ in parts if slash}):
+                if folder > last and is_key(folder[:-1]):
+                    last = folder
+                    yield folder[:-1]
 
     def exists(self, key: str) -> bool:
         what = f"look for {self.url(check_key(key))}"

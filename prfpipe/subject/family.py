@@ -102,8 +102,8 @@ def wait_for_end(pid: int, *, patience_seconds: float = 2.0) -> None:
 
 
 def kill(mark: str) -> None:
-    """Kill every living process with this mark."""
-    _kill_all(lambda: members(mark))
+    """Kill every living process with this mark, and what those have started."""
+    _kill_all(lambda: _with_descendants(members(mark)))
 
 
 def _kill_all(find: Callable[[], Sequence[int]]) -> None:

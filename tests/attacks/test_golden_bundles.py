@@ -80,7 +80,7 @@ def test_the_second_verifier_is_short_and_shares_nothing_with_the_first() -> Non
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name.partition(".")[0] for name in imported} - sys.stdlib_module_names == {"cryptography"}
-    assert len(_code(text, tree)) < 200
+    assert len(_code(text, tree)) < 220
 
 
 def _code(text: str, tree: ast.Module) -> list[str]:

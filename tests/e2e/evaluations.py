@@ -23,8 +23,9 @@ from prfpipe import measure, plan
 from prfpipe.cli import run
 from prfpipe.doctrine import Stage
 from prfpipe.loop import measuring, stages
-from prfpipe.models import Effort
+from prfpipe.models import Effort, Plan
 from prfpipe.profilers import hotspots, py_spy
+from prfpipe.stopping import is_enough
 from tests.support.levers import write_lever
 
 # alpha; seconds for the primary scenario, the others, the baseline; invocations of the others. Chance alone makes two
@@ -189,19 +190,17 @@ def die_where_told(patch: pytest.MonkeyPatch) -> None:
 def go_on_where_told(patch: pytest.MonkeyPatch) -> None:
     """`PRFPIPE_TEST_ENDLESS=profile`: this stage goes on until it is stopped; nobody comes too late for that."""
     match os.environ.get("PRFPIPE_TEST_ENDLESS"):
-        case Stage.BASELINE:
-            patch.setattr(measuring, "_after", lambda *_: _never)
-        case Stage.REPROFILE:
-            patch.setattr(measuring, "_enough", lambda *_: _never)
+        case Stage.BASELINE | Stage.REPROFILE as endless:
+
+            def enough(plan: Plan, stage: Stage, *found: Any) -> bool:
+                return stage != endless and is_enough(plan, stage, *found)
+
+            patch.setattr(measuring, "is_enough", enough)
         case Stage.PROFILE:
             patch.setattr(stages, "_PROFILE_SECONDS", dict.fromkeys(Effort, FOR_EVER))
             patch.setattr(py_spy, "WANTED_SAMPLES", FOR_EVER * py_spy.RATE)
         case Stage.PROVE | Stage.VERIFY:
             patch.setattr(stages, "_PROOF_SECONDS", dict.fromkeys(Effort, FOR_EVER))
-
-
-def _never(_: object) -> bool:
-    return False
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 from flows.names import GAIN_LOST
 from prfpipe import host
 from prfpipe.attest import read_statement
+from prfpipe.digests import sha256_hex
 from prfpipe.history import histories
 from prfpipe.history.losses import PAGE_KEY
 from prfpipe.layout import STATEMENT
@@ -19,11 +20,12 @@ from tests.e2e.clocks import recorded
 from tests.e2e.evaluations import at_home
 from tests.flows.prefect_server import Server
 from tests.support import bundles
-from tests.support.levers import BASELINE, CANDIDATE, write_lever
+from tests.support.levers import BASELINE, CANDIDATE, WORKLOAD, write_lever
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 LEVER, ADOPTED = "LEV-01", "20261120T081500Z-lev-01-00000001"
+PARAMS = {"words": 200}
 MORE_THAN_ADOPTED, NONE = 20.0, 1.0
 """By so much the candidate is faster: by recorded clocks, which no neighbour can change."""
 
@@ -36,7 +38,11 @@ def place(flow: ModuleType, tmp_path: Path) -> Path:
 
 
 def _adopt(home: Path, run_id: str) -> None:
-    plan = bundles.plan(run_id=run_id)
+    spec = bundles.plan().lever
+    of_it = tuple(item.model_copy(update={"params": PARAMS}) for item in spec.scenarios)
+    spec = spec.model_copy(update={"scenarios": of_it, "workload": "workload.py"})
+    measured = {**bundles.plan().source_files, "workload.py": sha256_hex(WORKLOAD.encode())}
+    plan = bundles.plan(run_id=run_id, lever=spec, source_files=measured)
     plan = plan.model_copy(update={"host": plan.host.model_copy(update={"name": host.name()})})
     folder = bundles.build(home / "adopted", bundles.Parts.of(plan))
     manifest = read_statement((folder / STATEMENT).read_bytes()).files
@@ -44,7 +50,7 @@ def _adopt(home: Path, run_id: str) -> None:
 
 
 def _lever(home: Path, baseline: str, candidate: str) -> None:
-    scenarios = {name: {"primary": not at, "params": {"words": 200}} for at, name in enumerate(bundles.SPEEDUPS)}
+    scenarios = {name: {"primary": not at, "params": PARAMS} for at, name in enumerate(bundles.SPEEDUPS)}
     spec = {"id": LEVER, "profiles": [], "guards": {}, "scenarios": scenarios}
     write_lever(home / "levers" / "lever", baseline=baseline, candidate=candidate, **spec)
 

@@ -78,9 +78,22 @@ def test_a_lever_whose_run_crashed_fails_the_whole_and_is_named(several: Any, tm
     assert [item["lever"] for item in several[1]].count("LEV-BAD") == 3
 
 
+def test_without_queues_nobody_can_read_a_seed_from_the_server(several: Any, tmp_path: Path) -> None:
+    _levers(tmp_path, "LEV-A")
+    assert _evaluate_all(several[0], tmp_path).is_completed()
+    assert ["seed" in item for item in several[1]] == [False]
+
+
+def test_a_worker_that_finds_no_lever_is_no_success(several: Any, tmp_path: Path) -> None:
+    state = _evaluate_all(several[0], tmp_path)
+    assert state.is_failed()
+    assert "no levers under" in state.message
+
+
+@pytest.mark.usefixtures("queues")
 def test_a_run_whose_host_died_is_started_again_with_the_same_seed(several: Any, tmp_path: Path) -> None:
     _levers(tmp_path, "LEV-ONCE")
-    state = _evaluate_all(several[0], tmp_path)
+    state = _evaluate_all(several[0], tmp_path, "small")
     assert state.is_completed()
     first, second = several[1]
     assert first == second

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from prfpipe.errors import GateError, SubjectError
+from prfpipe.errors import GateError, HostError, SubjectError
 from prfpipe.gates import one_off
 from prfpipe.gates.overhead import open_measurement
 from prfpipe.gates.overhead_rule import MOST_SECONDS_SHOWN, Rule
@@ -99,7 +99,7 @@ def gate(
         "id": "TEST-03", "title": "Off and on", "owner_track": "0.0", "claim": "On is cheap.", "risk": "It is not.",
         "expected_speedup": [1, 1], "optimized_path": ["candidate.py"], "workload": "workload.py",
         "variants": {"baseline": {"python": "baseline.py"}, "candidate": {"python": "candidate.py"}},
-        "requires": requires,
+        "requires": requires, "work": "memory",
         "scenarios": {
             "same": {"primary": True},
             "slow": {"params": {"times": (times or {}).get("slow", 4)}},
@@ -145,6 +145,16 @@ def unbiased(made: Gate, tmp_path: Path) -> tuple[int, GateReport]:
         if not any("two copies of the baseline differ" in check.message for check in report.checks):
             break
     return code, report
+
+
+def test_flushes_into_memory_are_not_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = gate(tmp_path)
+    file = made.root / "lever.yaml"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "work": "disk"}))
+    monkeypatch.setattr("prfpipe.host.is_in_memory", lambda path: True)
+    with pytest.raises(HostError, match="lies in memory, where a flush of the audit log costs nothing") as refused:
+        open_measurement(context_of(made, tmp_path))
+    assert "TMPDIR" in refused.value.hint
 
 
 @pytest.mark.slow

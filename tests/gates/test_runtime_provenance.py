@@ -108,6 +108,20 @@ def test_code_of_a_hot_path_that_was_changed_is_not_run(tmp_path: Path, start: S
         guard.admit_code(folder)
 
 
+def test_signed_code_that_is_gone_is_not_looked_for_elsewhere(
+    tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, elsewhere = tmp_path / "levers" / "lev_05_scheduler", tmp_path / "elsewhere"
+    shutil.copytree(levers.LEVERS / folder.name, folder)
+    elsewhere.mkdir()
+    (folder / "lanes.py").rename(elsewhere / "lanes.py")
+    monkeypatch.syspath_prepend(str(elsewhere))
+    monkeypatch.setattr(levers, "LEVERS", folder.parent)
+    monkeypatch.setattr(levers, "_held", {})
+    with pytest.raises(TamperedError, match=r"lev_05_scheduler/lanes\.py was signed and is not there"):
+        start().perform("scheduler", TRACE)
+
+
 def _package(folder: Path) -> None:
     (folder / "candidate").mkdir()
     (folder / "candidate" / "__init__.py").write_text(FOREIGN, encoding="utf-8")

@@ -39,11 +39,13 @@ from prfpipe.models import (
     SampleSet,
     Schedule,
     StoreGuarantees,
+    TreeRecord,
 )
 from prfpipe.plan import make_rule
 from prfpipe.runlog import RunLog, Step
 from prfpipe.samples import SampleWriter, read_samples
-from prfpipe.verdict import decide, is_enough
+from prfpipe.stopping import is_enough
+from prfpipe.verdict import decide
 from tests.support import records
 
 SPEEDUPS = {"incremental-1000": 7.4, "tenth-100": 6.1}
@@ -95,19 +97,13 @@ def invocation(the_plan: Plan, stage: Stage, scenario: str, index: int, arms: tu
 
 
 def invocations(the_plan: Plan, stage: Stage) -> Iterator[Invocation]:
-    """As the loop measures: one more than the least of each; what the rule decides on until it is enough."""
+    """As the loop measures: until it is enough."""
     arms: tuple[Arm, ...] = ("baseline", "control") if stage is Stage.BASELINE else ("baseline", "control", "candidate")
     for schedule in schedules(the_plan):
         done: list[Invocation] = []
-        by_rule = schedule.scenario in the_plan.sequential and stage is Stage.REPROFILE
-        least = the_plan.rule.secondary_invocations
-        while not (_enough(the_plan, schedule, done) if by_rule else len(done) > least):
+        while not is_enough(the_plan, stage, schedule, done):
             done.append(invocation(the_plan, stage, schedule.scenario, len(done), arms))
             yield done[-1]
-
-
-def _enough(the_plan: Plan, schedule: Schedule, done: list[Invocation]) -> bool:
-    return is_enough(the_plan, SampleSet(schedules=(schedule,), invocations=tuple(done)), schedule.scenario)
 
 
 def proof(the_plan: Plan, stage: str) -> ProofRecord:
@@ -149,6 +145,7 @@ class Parts:
     baseline: tuple[Invocation, ...]
     reprofile: tuple[Invocation, ...]
     proofs: tuple[ProofRecord, ...]
+    tree: TreeRecord
 
     @classmethod
     def of(cls, the_plan: Plan) -> "Parts":
@@ -157,6 +154,7 @@ class Parts:
             baseline=tuple(invocations(the_plan, Stage.BASELINE)),
             reprofile=tuple(invocations(the_plan, Stage.REPROFILE)),
             proofs=(proof(the_plan, "prove"), proof(the_plan, "verify")),
+            tree=records.tree(files=the_plan.source_files, digest=sha256_tree(the_plan.source_files)),
         )
 
 
@@ -197,7 +195,7 @@ def stages(parts: Parts, key: SigningKey = KEY) -> Mapping[Stage, Callable[[RunF
         Stage.BASELINE: baseline,
         Stage.PROFILE: lambda folder: folder.write_all(profile_files("baseline")),
         Stage.PROVE: lambda folder: folder.write_all(layout.proof_files(prove)),
-        Stage.IMPLEMENT: lambda folder: folder.write_all(layout.tree_files(records.tree(), records.PATCH)),
+        Stage.IMPLEMENT: lambda folder: folder.write_all(layout.tree_files(parts.tree, records.PATCH)),
         Stage.VERIFY: lambda folder: folder.write_all(layout.proof_files(verify)),
         Stage.REPROFILE: reprofile,
         Stage.DECIDE: lambda folder: decide_run(folder, parts),

@@ -24,6 +24,7 @@ def point(night: int, ratio: float, **changes: object) -> HistoryPoint:
         "verdict": "adopt",
         "claim": "met",
         "scenario": "incremental-1000",
+        "work": "1" * 64,
         "speedup": estimate(ratio),
         "control": Estimate(estimate=1.0, low=0.99, high=1.01),
         "reprofiles": None if night == 0 else run_id(0),

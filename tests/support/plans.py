@@ -124,7 +124,8 @@ def noise(**changes: Any) -> NoiseProbe:
 
 def plan(spec: LeverSpec | None = None, **changes: Any) -> Plan:
     spec = spec or lever()
-    files = {name: sha256_hex(name.encode()) for name in ("baseline.py", "candidate.py", "workload.py")}
+    usual = {name: sha256_hex(name.encode()) for name in ("baseline.py", "candidate.py", "workload.py")}
+    files = changes.get("source_files", usual)
     values: dict[str, Any] = {
         "run_id": RUN_ID,
         "lever": spec,

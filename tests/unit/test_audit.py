@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,7 @@ from prfpipe.digests import sha256_tree
 from prfpipe.doctrine import Stage
 from prfpipe.errors import InputError, TamperError
 from prfpipe.models import CommandVariant, LeverMutant, ProfileRecord, PythonVariant, Variants
+from prfpipe.stats import critical_counts
 from tests.support import bundles, findings, records
 
 Files = dict[str, bytes]
@@ -208,16 +211,17 @@ def test_any_changed_file_is_refused_although_sealed_again(sealed: Files) -> Non
         assert "journal" in failing(report), name
 
 
+def under_next_index(line: bytes) -> bytes:
+    return re.sub(rb'"index":(\d+)', lambda found: b'"index":%d' % (int(found[1]) + 1), line, count=1)
+
+
 SAMPLE_EDITS: dict[str, Callable[[list[bytes]], list[bytes]]] = {
     "the last invocation dropped": lambda lines: lines[:-1],
     "one dropped in the middle": lambda lines: lines[:4] + lines[5:],
     "the primary scenario cut short": lambda lines: lines[:6] + lines[12:],
     "two reordered": lambda lines: [*lines[:3], lines[4], lines[3], *lines[5:]],
     "one repeated": lambda lines: [*lines[:4], lines[3], *lines[4:]],
-    "one repeated under the next index": lambda lines: [
-        *lines,
-        lines[-1].replace(b'"index":2', b'"index":3'),
-    ],
+    "one repeated under the next index": lambda lines: [*lines, under_next_index(lines[-1])],
     "a scenario left out": lambda lines: [line for line in lines if b"tenth-100" not in line],
     "a schedule left out": lambda lines: lines[1:],
     "an invocation of another seed": lambda lines: [
@@ -251,6 +255,48 @@ def test_edited_samples_are_refused_although_journal_and_statement_are_made_agai
 ) -> None:
     report = audit_files(bundles.rechained(bundles.edited_samples(sealed, edit)))
     assert failing(report) & {"reprofile", "verdict"}
+
+
+@pytest.mark.parametrize("stage", [Stage.BASELINE, Stage.REPROFILE])
+@pytest.mark.parametrize("scenario", [records.PRIMARY, "tenth-100"])
+@pytest.mark.parametrize("change", [-1, 1])
+def test_a_scenario_that_ends_where_it_suits_is_refused_in_either_stage(
+    parts: bundles.Parts, tmp_path: Path, stage: Stage, scenario: str, change: int
+) -> None:
+    told = parts.baseline if stage is Stage.BASELINE else parts.reprofile
+    of_it = [item for item in told if item.scenario == scenario]
+    arms = of_it[0].order
+    other = of_it[:-1] if change < 0 else [*of_it, bundles.invocation(parts.plan, stage, scenario, len(of_it), arms)]
+    rest = [item for item in told if item.scenario != scenario]
+    field = "baseline" if stage is Stage.BASELINE else "reprofile"
+    report = audit(bundles.build(tmp_path, replace(parts, **{field: (*other, *rest)})))
+    [detail] = [check.detail for check in report.checks if check.id == field]
+    assert f"'{scenario}' {'ends before' if change < 0 else 'goes on after'} the plan's rule" in detail
+
+
+def test_more_samples_than_any_run_has_are_refused_before_anything_is_made_of_them(
+    sealed: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exact statistics of some thousand invocations take gigabytes: no stranger's bundle may ask for that."""
+
+    def many(lines: list[bytes]) -> list[bytes]:
+        more = list(lines)
+        while len(more) < 10_000:
+            later = re.sub(rb'"elapsed_ns":(\d+)', lambda found: b'"elapsed_ns":%d' % (int(found[1]) + 1), more[-1])
+            more.append(under_next_index(later))
+        return more
+
+    counted: list[int] = []
+
+    def count(looks: Sequence[int], *rest: Any) -> tuple[int, ...]:
+        counted.extend(looks)
+        return critical_counts(looks, *rest)
+
+    monkeypatch.setattr("prfpipe.stats.critical_counts", count)
+    report = audit_files(bundles.rechained(bundles.edited_samples(sealed, many)))
+    [detail] = [check.detail for check in report.checks if check.id == "reprofile"]
+    assert "at most 150 are looked at" in detail
+    assert max(counted, default=0) <= 150
 
 
 def test_journal_and_statement_made_again_over_the_same_files_change_nothing(sealed: Files) -> None:
@@ -393,14 +439,12 @@ def test_calling_itself_another_version_buys_no_weaker_rule(
     assert "rule" in failing(built(with_rule(older(parts), **weaker), tmp_path))
 
 
-def test_a_tree_that_is_not_the_planned_source_is_refused(
-    parts: bundles.Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tree_that_is_not_the_planned_source_is_refused(parts: bundles.Parts, tmp_path: Path) -> None:
     files = {**parts.plan.source_files, "cache.bin": "0" * 64}
     digest = sha256_tree(files)
-    monkeypatch.setattr(records, "tree", lambda: findings.tree(files=files, digest=digest))
+    other = findings.tree(files=files, digest=digest)
     proofs = tuple(proof.model_copy(update={"tree_digest": digest}) for proof in parts.proofs)
-    report = built(replace(parts, proofs=proofs), tmp_path)
+    report = built(replace(parts, proofs=proofs, tree=other), tmp_path)
     assert "tree" in failing(report)
 
 

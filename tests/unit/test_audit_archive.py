@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from prfpipe.audit.archive import ArchiveAudit, Offered
-from prfpipe.audit.chains import ChainBook, Link
+from prfpipe.audit.chains import ChainBook, Head, Link
+from prfpipe.compliance.seen import remember, seen_heads
 from prfpipe.digests import sha256_hex
 from prfpipe.errors import StoreUnavailableError
 from prfpipe.layout import REPORT, STATEMENT
@@ -71,8 +72,13 @@ def test_a_statement_that_counts_wrong_is_named() -> None:
     assert "is number 5, but follows" in problem
 
 
-def test_each_key_has_a_chain_of_its_own() -> None:
-    assert concluded(link(1), link(1, keyid="a" * 64, name="aaaaaaaa")) == []
+def test_each_key_has_a_chain_of_its_own_and_several_that_begin_are_noted() -> None:
+    book = ChainBook()
+    for item in (link(1), link(1, keyid="a" * 64, name="aaaaaaaa")):
+        book.add(item)
+    found = book.conclude()
+    assert found.problems == ()
+    assert found.notes[0].startswith("LEV-01: 2 chains begin, by keys ")
 
 
 def test_a_chain_that_goes_on_under_another_key_is_one_chain_and_noted() -> None:
@@ -186,6 +192,22 @@ def test_a_bundle_that_was_removed_from_the_end_shows_to_who_saw_it(archive: Pat
     ended = audited(archive, "--seen", seen)
     assert ended.code == 1
     assert "was there before and is not any more" in ended.out
+
+
+def test_an_audit_of_a_part_takes_back_nothing_of_what_was_seen(tmp_path: Path) -> None:
+    """The last of the chain may be of an older run, which an audit of later runs does not look at."""
+    seen = tmp_path / "seen.json"
+    last, before = (Head.model_validate(dict(zip(HEAD, found, strict=True))) for found in ENDS)
+    remember(seen, [last])
+    remember(seen, [before])
+    assert seen_heads(seen) == (last,)
+
+
+HEAD = ("lever", "keyid", "sequence", "run_id", "statement_sha256")
+ENDS = [
+    ("LEV-01", "a" * 64, 10, "20261101T000000Z-lev-01-00000000", "b" * 64),
+    ("LEV-01", "a" * 64, 9, "20261109T000000Z-lev-01-00000000", "c" * 64),
+]
 
 
 def test_what_was_seen_is_kept_up_only_by_an_archive_that_is_accepted(archive: Path, tmp_path: Path) -> None:

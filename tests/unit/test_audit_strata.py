@@ -56,7 +56,7 @@ def refused_samples(report: AuditReport) -> str:
 
 def test_a_stratum_that_was_cut_short_is_refused_by_name(stratified: bundles.Parts, tmp_path: Path) -> None:
     report = built(replace(stratified, reprofile=stratified.reprofile[:-1]), tmp_path)
-    assert f"stratum '{STRATUM}' ends before the plan's rule allows it" in refused_samples(report)
+    assert f"'{STRATUM}' ends before the plan's rule allows it" in refused_samples(report)
 
 
 def test_a_stratum_that_was_left_out_is_refused(stratified: bundles.Parts, tmp_path: Path) -> None:
@@ -65,9 +65,9 @@ def test_a_stratum_that_was_left_out_is_refused(stratified: bundles.Parts, tmp_p
     assert f"'{STRATUM}' has no invocation that counts" in refused_samples(report)
 
 
-@pytest.mark.parametrize(("scenario", "what"), [(records.PRIMARY, "the primary scenario"), (STRATUM, "stratum")])
+@pytest.mark.parametrize("scenario", [records.PRIMARY, STRATUM])
 def test_measuring_on_after_the_question_was_decided_is_refused(
-    stratified: bundles.Parts, tmp_path: Path, scenario: str, what: str
+    stratified: bundles.Parts, tmp_path: Path, scenario: str
 ) -> None:
     arms: tuple[Arm, ...] = ("baseline", "control", "candidate")
     done = [item for item in stratified.reprofile if item.scenario == scenario]
@@ -76,9 +76,7 @@ def test_measuring_on_after_the_question_was_decided_is_refused(
         for index in range(len(done), 2 * len(done))
     ]
     report = built(replace(stratified, reprofile=(*stratified.reprofile, *more)), tmp_path)
-    detail = refused_samples(report)
-    assert what in detail
-    assert "goes on after the plan's rule ends it" in detail
+    assert f"'{scenario}' goes on after the plan's rule ends it" in refused_samples(report)
 
 
 @pytest.mark.parametrize("changes", [{"must_hold": ()}, {"must_hold": (STRATUM,)}, {"non_inferiority_percent": 50.0}])

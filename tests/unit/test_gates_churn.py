@@ -71,6 +71,24 @@ def measured(gate: Gate, tmp_path: Path) -> Churn:
     return open_measurement(context_of(gate, tmp_path))
 
 
+# ---- what is behind ------------------------------------------------------------------------------------------
+
+
+def test_a_pause_between_segments_forgives_nothing() -> None:
+    """Service takes 12 of each 10 ms: three segments of two operations are behind as one of six would be."""
+    begun, late = list[int](), 0
+    for number in range(3):
+        found, late = arrivals.back_to_back([(0, 12), (12, 24)], late, 20)
+        begun += [20 * number + at for at in found]
+    assert begun == [0, 12, 24, 36, 48, 60]
+    assert late == 12
+
+
+def test_who_has_time_left_is_behind_no_longer() -> None:
+    assert arrivals.back_to_back([(0, 5), (10, 15)], 7, 20) == ([7, 12], 0)
+    assert arrivals.back_to_back([(0, 5), (15, 16)], 0, 20) == ([0, 15], 0)
+
+
 # ---- what is due ---------------------------------------------------------------------------------------------
 
 TRAFFIC = Traffic(cycle_ns=10 * MS, cycles=20, per_cycle={"dispatch": 4, "analysis": 1})

@@ -21,6 +21,8 @@ RUN = "import sys; from prfpipe.cli import run; sys.exit(run(sys.argv[1:]))"
 PATIENCE_S = 120
 # A program that never says it is ready, with a child that has left its session.
 HANGS = "setsid sleep 600 & echo $! $$ >> {pids}; sleep 600"
+FORGETS = "env -i sleep 600 & echo $! $$ >> {pids}; sleep 600"
+"""Its child has no mark in its environment."""
 
 
 def pids_in(path: Path) -> list[int]:
@@ -47,12 +49,13 @@ def gate_on(tmp_path: Path, script: str) -> "subprocess.Popen[bytes]":
     )
 
 
+@pytest.mark.parametrize("program", [HANGS, FORGETS], ids=["in its own session", "without the mark"])
 @pytest.mark.parametrize("kill", [os.kill, os.killpg], ids=["the gate alone", "its whole group"])
 def test_a_killed_gate_leaves_no_program_and_none_of_its_children(
-    tmp_path: Path, kill: Callable[[int, int], None]
+    tmp_path: Path, kill: Callable[[int, int], None], program: str
 ) -> None:
     pids = tmp_path / "pids"
-    with gate_on(tmp_path, HANGS.format(pids=pids)) as gate:
+    with gate_on(tmp_path, program.format(pids=pids)) as gate:
         started = pids_in(pids)
         assert all(is_running(pid) for pid in started)
         kill(gate.pid, signal.SIGKILL)

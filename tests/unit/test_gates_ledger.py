@@ -1,6 +1,7 @@
 """gate.yaml: strict, and its budgets are what the ledger of reasoned changes adds up to."""
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -386,6 +387,15 @@ def test_aliases_and_double_keys_are_refused(tmp_path: Path) -> None:
             load_gate(tmp_path)
 
 
+@pytest.mark.parametrize("title", ['"\\ud800"', '"\\U00110000"', "[" * 250 + "]" * 250])
+def test_what_yaml_takes_and_no_gate_can_hold_is_refused_at_its_file(tmp_path: Path, title: str) -> None:
+    write_gate(tmp_path, gate_yaml(title="PLACE"))
+    text = (tmp_path / "gate.yaml").read_text().replace('"PLACE"', "PLACE")
+    (tmp_path / "gate.yaml").write_text(text.replace("PLACE", title))
+    with pytest.raises(GateError, match=r"gate\.yaml:\d"):
+        load_gate(tmp_path)
+
+
 # ---- a ledger against its past --------------------------------------------------------------------------
 
 
@@ -466,6 +476,13 @@ def test_a_ledger_from_before_it_named_what_is_measured_can_be_continued(tmp_pat
     measures = sealed(before)["changes"][0]["measures"]
     entry = change("what is measured is held as well from now on", measures=measures)
     write_gate(tmp_path / "churn", before | {"version": 2, "changes": [*before["changes"], entry]})
+    assert [item.problem for item in check_gates(tmp_path, "HEAD")] == [""]
+
+
+def test_a_name_that_is_no_text_in_the_commit_is_none_of_the_gates_business(tmp_path: Path) -> None:
+    write_gate(tmp_path / "churn", gate_yaml())
+    Path(os.fsdecode(bytes(tmp_path) + b"/latin-\xe9")).write_text("x")
+    commit(tmp_path)
     assert [item.problem for item in check_gates(tmp_path, "HEAD")] == [""]
 
 

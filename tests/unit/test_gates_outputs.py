@@ -121,6 +121,15 @@ def test_junit_is_read_whatever_a_program_is_called() -> None:
 # ---- GitHub ---------------------------------------------------------------------------------------------
 
 
+def test_a_program_of_somebody_elses_is_named_wherever_its_answer_stands() -> None:
+    found = report(GOOD).model_copy(update={"program": ("node", "server.js", "--once")})
+    assert "of node server.js --once: 1 within budget" in text([found])
+    assert "of node server.js --once" in markdown_summary([found])
+    properties = {item.get("name"): item.get("value") for item in _suites(found).iter("property")}
+    assert properties["program"] == "node server.js --once"
+    assert [event.figures["program"] for event in events_for(found)] == ["node server.js --once"]
+
+
 def test_annotations_are_made_in_actions_only() -> None:
     assert annotations([ALL], {}, {}) == []
     assert len(annotations([ALL], {}, ACTIONS)) == 5

@@ -332,6 +332,7 @@ def test_an_override_in_force_is_told(gate: Gate) -> None:
     ended = gate(work={"work": SLOW}, spec={"overrides": [lent]})
     assert (ended.code, ended.document["state"]) == (0, "warn")
     assert "replaced in January" in ended.document["checks"][0]["message"]
+    assert read_events(Path(ended.document["folder"], "events.jsonl").read_bytes()) == ()
 
 
 # ---- all, and check --------------------------------------------------------------------------------------
@@ -390,6 +391,15 @@ def test_a_program_needs_nothing_that_the_gates_own_subject_needs(gate: Gate) ->
 def test_all_with_a_gate_missing_measures_nothing(gate: Gate, tmp_path: Path) -> None:
     assert gate("all").code == 2
     assert not (tmp_path / "gate_reports").exists()
+
+
+def test_a_reason_of_several_lines_makes_no_line_of_its_own(gate: Gate) -> None:
+    """CI reads some lines of a job as commands."""
+    reason = "Three honest words here\n::stop-commands::x"
+    changes = gate_yaml(dict.fromkeys(["work"], 2.5))["changes"]
+    ended = gate("check", spec={"changes": [{**changes[0], "reason": reason}, *changes[1:]]})
+    assert "Three honest words" in ended.out
+    assert not [line for line in ended.out.splitlines() if line.startswith("::")]
 
 
 def test_check_measures_nothing_and_names_what_is_wrong(gate: Gate, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The archive over time: what is a change of level, what is left of a gain, and how it is shown."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -150,9 +151,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     return place
 
 
-def _archive(place: str, runs: Path, identity: str, *words: str) -> None:
-    """A quick run; `words` end its command."""
-    plan = bundles.plan(run_id=identity, effort=Effort.QUICK)
+def _archive(place: str, runs: Path, identity: str, *words: str, **changes: object) -> None:
+    """A quick run; `words` end its command, `changes` are the plan's."""
+    plan = bundles.plan(run_id=identity, effort=Effort.QUICK, **changes)
     provenance = plan.provenance.model_copy(update={"command": (*plan.provenance.command, *words)})
     plan = plan.model_copy(update={"rule": make_rule(plan.lever, Effort.QUICK), "provenance": provenance})
     folder = bundles.build(runs, bundles.Parts.of(plan))
@@ -210,6 +211,30 @@ def test_an_adoption_on_a_scenario_that_is_no_longer_the_primary_one_has_ended_a
     assert "adopted on the scenario incremental-1000, newer runs are about renamed" in history.ended
     assert "evaluate the lever again" in text([history])
     assert "evaluate the lever again" in page([history]).decode()
+
+
+def _other_params() -> dict[str, object]:
+    spec = bundles.plan().lever
+    resized = [item.model_copy(update={"params": {"modules": 10}}) if item.primary else item for item in spec.scenarios]
+    return {"lever": spec.model_copy(update={"scenarios": tuple(resized)})}
+
+
+def _other_workload() -> dict[str, object]:
+    plan = bundles.plan()
+    return {"source_files": {**plan.source_files, plan.lever.workload: "9" * 64}}
+
+
+@pytest.mark.parametrize("other", [_other_params, _other_workload])
+def test_runs_on_other_work_under_one_name_are_not_compared(
+    other: Callable[[], dict[str, object]], tmp_path: Path
+) -> None:
+    place, tonight = str(tmp_path / "store"), "20261124T023000Z-lev-01-00000004"
+    _archive(place, tmp_path, FIRST)
+    _archive(place, tmp_path, tonight, "--reprofiles", FIRST, **other())
+    [history] = histories(open_store(place)).found
+    assert [item.run_id for item in history.points] == [tonight]
+    assert history.retention is None
+    assert "newer runs have other parameters or another workload" in history.ended
 
 
 def test_what_is_left_of_a_gain_is_also_said_of_late_runs_alone(tmp_path: Path) -> None:

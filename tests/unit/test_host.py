@@ -226,6 +226,30 @@ def test_subjects_are_measured_on_the_last_cpu_that_devices_leave_alone(
 # ---- the fingerprint ------------------------------------------------------------------------------------
 
 
+def test_what_lies_in_memory_is_known(tmp_path: Path) -> None:
+    assert host.is_in_memory(Path("/proc/self/fd")) is False
+    shm = Path("/dev/shm")
+    if not os.path.ismount(shm):
+        pytest.skip("there is no /dev/shm")
+    assert host.is_in_memory(shm / "not-there-yet")
+
+
+def test_the_lock_is_the_same_whatever_the_folder_for_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Path] = []
+
+    def note(path: Path) -> int:
+        taken.append(path)
+        raise HostError("noted", hint="")
+
+    monkeypatch.setattr(host, "_open_for_all", note)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(HostError), host.exclusive():
+        pass
+    assert taken == [Path("/tmp/prfpipe-host.lock")]
+
+
 def test_the_fingerprint_says_what_the_machine_is() -> None:
     found = host.fingerprint()
     assert found == HostFingerprint.model_validate_json(found.model_dump_json())

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from prfpipe.errors import (
 from prfpipe.lever import Lever, load_lever
 from prfpipe.loop import LOOP, Options, Run, open_run, stages
 from prfpipe.loop.context import RunContext
+from prfpipe.loop.evaluation import require_plan_of
 from prfpipe.models import Effort
 from prfpipe.progress import Silent
 from prfpipe.settings import Settings
@@ -218,6 +220,27 @@ def test_a_run_is_resumed_only_on_the_machine_that_its_plan_names(
         resumed(lever, settings, run.run_id)
 
 
+def test_a_run_is_resumed_only_with_the_tools_that_its_plan_names(
+    lever: Lever, settings: Settings, performed: list[Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with started(lever, settings) as run:
+        run.perform(Stage.BASELINE)
+    newer = {**run.context.plan.provenance.tools, "memray": "99.0"}
+    monkeypatch.setattr("prfpipe.loop.run.tools", lambda: newer)
+    with pytest.raises(ResumeError, match=r"was planned with memray .*; installed is 99\.0"):
+        resumed(lever, settings, run.run_id)
+
+
+def test_a_run_is_not_resumed_without_what_its_lever_requires(
+    lever: Lever, settings: Settings, performed: list[Stage]
+) -> None:
+    with started(lever, settings) as run:
+        run.perform(Stage.BASELINE)
+    needs = replace(lever, spec=lever.spec.model_copy(update={"requires": ("no-such-engine==1.0",)}))
+    with pytest.raises(LeverError, match="no-such-engine"):
+        resumed(needs, settings, run.run_id)
+
+
 @pytest.mark.parametrize("harm", ["lost", "changed"])
 def test_both_trees_are_there_again_when_a_run_goes_on_without_its_scratch_folder(
     lever: Lever, settings: Settings, performed: list[Stage], harm: str
@@ -247,9 +270,10 @@ def test_what_is_left_to_decide_needs_no_lever_folder_any_more(
     assert performed == list(LOOP)
 
 
-@pytest.mark.parametrize("run_id", ["nothing", "", ".", "..", "../lever", "/etc"])
+@pytest.mark.parametrize("run_id", ["nothing", "", ".", "..", "../lever", "/etc", "x" * 300])
 def test_what_is_not_a_run_cannot_be_resumed(lever: Lever, settings: Settings, run_id: str) -> None:
     (settings.runs / "empty").mkdir(parents=True)
+    require_plan_of(run_id, Effort.QUICK, None, settings)
     with pytest.raises(ResumeError, match="no run"):
         resumed(lever, settings, run_id)
     assert (settings.runs / "empty").is_dir()

@@ -15,6 +15,7 @@ from prfpipe.errors import SubjectCrashError
 from prfpipe.lever import load_lever
 from prfpipe.measure import Bench, choose_schedule, cut
 from prfpipe.models import ARMS, Arm, Invocation, Scenario, Schedule
+from prfpipe.plan import MAX_SAMPLES
 from tests.support.levers import BASELINE, CANDIDATE, WORKLOAD, write_lever
 
 # Notes each operation with its process, its arm and its randomness beside the working folders.
@@ -81,7 +82,7 @@ def noting(tmp_path: Path, workload: str = WORKLOAD, arms: tuple[Arm, ...] = ARM
 @given(st.integers(1, 10**12), st.booleans(), st.integers(1, 3))
 def test_a_schedule_keeps_its_bounds(operation_ns: int, prepares: bool, arms: int) -> None:
     found = cut("s", operation_ns=operation_ns, prepares=prepares, arms=arms)
-    assert found.block * found.rounds <= measure.MAX_SAMPLES
+    assert found.block * found.rounds <= MAX_SAMPLES
     assert found.rounds <= measure.MAX_ROUNDS
     assert found.rounds == 1 or found.rounds % 2 == 0
     sample_ns = found.group * operation_ns
@@ -172,10 +173,13 @@ def test_the_world_is_prepared_before_every_operation_of_every_arm(tmp_path: Pat
 
 
 def test_a_folder_that_is_prepared_for_good_is_prepared_once_for_each_arm_of_each_invocation(tmp_path: Path) -> None:
-    for_good = PREPARE + """    with open("prepared.txt", "a") as stream:
+    for_good = (
+        PREPARE
+        + """    with open("prepared.txt", "a") as stream:
         stream.write(f"{workdir.name}\\n")
     return True
 """
+    )
     the_bench = noting(tmp_path, workload=WORKLOAD + for_good.replace("prepared.txt", str(tmp_path / "prepared.txt")))
     take(the_bench, schedule(rounds=4), 2, warmup=3)
     prepared = (tmp_path / "prepared.txt").read_text().split()

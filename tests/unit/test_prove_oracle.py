@@ -65,8 +65,15 @@ def test_a_list_of_no_files_is_no_coverage(tmp_path: Path) -> None:
     assert codes(record.model_copy(update={"coverage": ()})) == {"coverage-missing"}
 
 
-def test_coverage_joins_the_edge_cases_and_a_pragma_excuses_nothing(tmp_path: Path) -> None:
-    candidate = CANDIDATE.replace("return self.result([])", "return self.result([])  # pragma: no cover")
+@pytest.mark.parametrize(
+    ("line", "excused"),
+    [
+        ("return self.result([])", "return self.result([])  # pragma: no cover"),
+        ("if not words:", "if not words:  # if TYPE_CHECKING:"),
+    ],
+)
+def test_coverage_joins_the_edge_cases_and_no_comment_excuses_anything(line: str, excused: str, tmp_path: Path) -> None:
+    candidate = CANDIDATE.replace(line, excused)
     cases = '    yield "words", [{"words": ["a"]}]\n    yield "other", [{"words": ["b"]}]'
     folder = write_lever(tmp_path / "lever", candidate=candidate, workload=with_edge_cases(cases))
     (folder / ".coveragerc").write_text("[run]\nomit = *\n")

@@ -1,14 +1,37 @@
 """The verdict on made-up samples: each way to deserve adoption, to be refused, and to stay undecided."""
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prfpipe.digests import sha256_hex
 from prfpipe.limits import places_beside
-from prfpipe.models import CommandVariant, Effort, GuardMetric, ProfileRecord, SampleSet, Variants
+from prfpipe.models import (
+    CommandVariant,
+    Effort,
+    GuardMetric,
+    Invocation,
+    ProfileRecord,
+    SampleSet,
+    Schedule,
+    Variants,
+)
 from tests.support import bundles, findings
-from tests.support.decisions import Shape, codes, decide, invocation, measured, plan, profiles, sample_set, tree
+from tests.support.decisions import (
+    PRIMARY,
+    SAMPLES,
+    Shape,
+    codes,
+    decide,
+    invocation,
+    measured,
+    plan,
+    profiles,
+    sample_set,
+    tree,
+)
 
 # ---- the effect -----------------------------------------------------------------------------------------
 
@@ -228,6 +251,33 @@ def test_a_saving_that_only_the_subjects_own_clock_shows_is_rejected() -> None:
     the_plan = plan()
     found = decide(the_plan, measured(the_plan, 2.5, shapes={"candidate": {"wall": 2.5}}))
     assert (found.verdict, codes(found)[0]) == ("reject", "clock-disagrees")
+
+
+@pytest.mark.parametrize("put_off", [0.6, 0.8, 0.9])
+@pytest.mark.parametrize("block", [1, 2])
+def test_a_wait_that_is_put_off_in_most_operations_is_rejected(put_off: float, block: int) -> None:
+    """The median shows a tenth of the time; quartiles of single operations show nothing saved, by either clock."""
+    the_plan = plan()
+    drawn = measured(the_plan, 1.0).invocations
+    schedule = Schedule(scenario=PRIMARY, group=1, block=block, rounds=SAMPLES // block)
+    cheat = SampleSet(schedules=(schedule,), invocations=tuple(_put_off(item, put_off, block) for item in drawn))
+    found = decide(the_plan, cheat)
+    assert found.scenarios[0].speedup.estimate > 4
+    assert (found.verdict, codes(found)[0]) == ("reject", "clock-disagrees")
+
+
+def _put_off(drawn: Invocation, share: float, block: int) -> Invocation:
+    """Operations of two lengths, the same for every arm; the candidate answers the long ones with a promise."""
+    arms = {}
+    for name, arm in drawn.arms.items():
+        count = len(arm.samples_ns)
+        true = [each * (10 if at < share * count else 1) for at, each in enumerate(arm.samples_ns)]
+        random.Random(drawn.index).shuffle(true)
+        walls = tuple(sum(true[at : at + block]) for at in range(0, count, block))
+        told = tuple(min(each, 2 * min(true)) for each in true) if name == "candidate" else tuple(true)
+        cpu = {"cpu_ns": tuple(wall // 50 for wall in walls), "session_cpu_ns": sum(walls) // 50}
+        arms[name] = arm.model_copy(update={"samples_ns": told, "wall_ns": walls, **cpu})
+    return drawn.model_copy(update={"arms": arms})
 
 
 @pytest.mark.parametrize("shape", [{"cpu": 2.5}, {"session": 2.5}])

@@ -8,11 +8,12 @@ from typing import Any
 from unittest import mock
 
 import candidate
+from harness import Value
 
 GROUPED = candidate.grouped
 
 
-def grouped(lines: Sequence[bytes | None], values: Sequence[candidate.Value]) -> list[int]:
+def grouped(lines: Sequence[bytes | None], values: Sequence[Value]) -> list[int]:
     """The reference's group, and all others."""
     return [min(group, 1) for group in GROUPED(lines, values)]
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from prfpipe.digests import sha256_file, sha256_hex
+from prfpipe.disk import disk_errors
 from prfpipe.errors import AlreadyExistsError, BundleError, NotFoundError, TamperError
 from prfpipe.layout import STATEMENT
 from prfpipe.models import FileDigest
@@ -34,16 +35,18 @@ def archive(
         The bundle's URL in the store.
 
     Raises:
-        BundleError: the local bundle lacks a file, or has a link where a file should be; nothing was stored.
+        BundleError: the local bundle lacks a file, has a link where a file should be, or cannot be read; nothing was
+            stored.
         TamperError: a local file is not what the manifest says, or the manifest has an unsafe name.
         AlreadyExistsError: the store has another bundle with this run id.
         StoreError: the store failed; the local bundle is untouched and can be archived again.
     """
     ref = ref_of(store, run_id, lever_id)
     check_manifest(manifest)
-    for name, digest in manifest.items():
-        _check_local(bundle_dir, name, digest)
-    statement = _regular(bundle_dir, STATEMENT).read_bytes()
+    with disk_errors(str(bundle_dir)):
+        for name, digest in manifest.items():
+            _check_local(bundle_dir, name, digest)
+        statement = _regular(bundle_dir, STATEMENT).read_bytes()
     _refuse_other_statement(store, ref, statement)
     done, total = 0, sum(digest.size for digest in manifest.values())
     for name, digest in sorted(manifest.items()):

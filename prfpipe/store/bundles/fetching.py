@@ -44,7 +44,8 @@ def fetch(
         NotFoundError: the bundle, or a file of it, is gone.
     """
     to = to.absolute()
-    _require_free(to)
+    with os_errors(str(to)):
+        _require_free(to)
     statement = get_statement(store, ref)
     manifest = read_manifest(statement)
     check_manifest(manifest)

@@ -98,6 +98,17 @@ def _planned_later(files: Files) -> Files:
     return anew(replaced(files, PLAN, b'"created_at": "2026-11-23T08:15', b'"created_at": "2026-11-23T09:15'))
 
 
+def _another_primary(files: Files) -> Files:
+    """The verdict's figures are of the scenarios that were measured, but another one is called the primary."""
+    other = replaced(files, VERDICT, b'"primary": false', b'"primary": null')
+    other = replaced(other, VERDICT, b'"primary": true', b'"primary": false')
+    return anew(replaced(other, VERDICT, b'"primary": null', b'"primary": true'))
+
+
+def _unverified(files: Files) -> Files:
+    return anew({name: data for name, data in files.items() if name != layout.VERIFY})
+
+
 def _edited(name: str, old: bytes, new: bytes, **changes: Any) -> Recipe:
     return lambda files: anew(replaced(files, name, old, new), **changes)
 
@@ -133,6 +144,14 @@ CLAIMS: dict[str, tuple[str, Recipe]] = {
     "same-code-adopted": ("verdict", _same_code_adopted),
     "proof-of-another-tree": ("verdict", _edited(layout.VERIFY, b'"tree_digest": "7', b'"tree_digest": "8')),
     "proof-that-failed": ("verdict", _edited(layout.VERIFY, b'"passed": true', b'"passed": false')),
+    "proof-whose-mutant-survives": ("verdict", _edited(
+        "art-04-proof/mutants.json", b'"caught": true', b'"caught": false')),
+    "proof-whose-oracle-is-blind": ("verdict", _edited(
+        "art-04-proof/oracle.json", b'"caught": true', b'"caught": false')),
+    "proof-that-left-a-line-out": ("verdict", _edited(
+        "art-04-proof/coverage.json", b'"missing_lines": []', b'"missing_lines": [\n        7\n      ]')),
+    "proof-that-was-not-repeated": ("verdict", _unverified),
+    "another-scenario-called-primary": ("verdict", _another_primary),
     "tree-that-was-not-planned": ("tree", _edited(layout.TREE, b'"candidate.py": "', b'"candidate.py": "0" ,"x": "')),
     "verdict-changed": ("verdict", _edited(VERDICT, b'"verdict": "adopt"', b'"verdict": "reject"', verdict="reject")),
     "claim-changed": ("verdict", _edited(VERDICT, b'"claim": "met"', b'"claim": "not-met"', claim="not-met")),

@@ -10,8 +10,8 @@ from prfpipe import layout
 from prfpipe.bundle import read_tree
 from prfpipe.digests import sha256_hex
 from prfpipe.doctrine import Stage
-from prfpipe.models import Arm, Guard, Invocation, Plan, SampleSet
-from prfpipe.verdict import is_enough
+from prfpipe.models import Arm, Guard, Invocation, Plan
+from prfpipe.stopping import is_enough
 from tests.golden.bundles.forge import Files
 from tests.support import bundles, records
 
@@ -40,16 +40,10 @@ def built(the_plan: Plan, edit: Edit = lambda item: item, place: bundles.Place =
 def _measured(the_plan: Plan, edit: Edit) -> Iterator[Invocation]:
     for schedule in bundles.schedules(the_plan):
         done: list[Invocation] = []
-        while not _enough(the_plan, SampleSet(schedules=(schedule,), invocations=tuple(done)), schedule.scenario):
+        while not is_enough(the_plan, Stage.REPROFILE, schedule, done):
             arms = ("baseline", "control", "candidate")
             done.append(edit(bundles.invocation(the_plan, Stage.REPROFILE, schedule.scenario, len(done), arms)))
             yield done[-1]
-
-
-def _enough(the_plan: Plan, done: SampleSet, scenario: str) -> bool:
-    if scenario in the_plan.sequential:
-        return is_enough(the_plan, done, scenario)
-    return len(done.invocations) > the_plan.rule.secondary_invocations
 
 
 def candidate_like(of: Arm, factor: float = 1.0) -> Edit:

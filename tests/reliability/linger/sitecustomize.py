@@ -37,30 +37,14 @@ def _after(work: Callable[..., Any]) -> Callable[..., Any]:
     return lingering
 
 
-def _go_on_measuring(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Enough is not before `SECONDS` have passed; two invocations are on the disk when the file appears."""
-
-    def patient(*arguments: Any) -> Callable[[list[Any]], bool]:
-        enough, began = make(*arguments), time.monotonic()
-
-        def later(done: list[Any]) -> bool:
-            if len(done) > 2:
-                Path(os.environ["PRFPIPE_TEST_REACHED"]).touch()
-            return time.monotonic() - began > SECONDS and enough(done)
-
-        return later
-
-    return patient
-
-
 _due: list[str] = []
 
 
-def _at_second(invoke: Callable[..., Any]) -> Callable[..., Any]:
-    """In the re-profile no look may be left out: the second invocation of three subjects stalls instead."""
+def _at(stalls: int, arms: int, invoke: Callable[..., Any]) -> Callable[..., Any]:
+    """A stage that measures ends by its rule: an invocation of so many subjects stalls, after `stalls` others."""
 
     def invoking(bench: Any, scenario: Any, schedule: Any, workload: Any, index: int, *rest: Any) -> Any:
-        _due[:] = ["now"] if index == 1 and len(bench.arms) == 3 else []
+        _due[:] = ["now"] if (index, len(bench.arms)) == (stalls, arms) else []
         return invoke(bench, scenario, schedule, workload, index, *rest)
 
     return invoking
@@ -79,15 +63,15 @@ def _stall(work: Callable[..., Any]) -> Callable[..., Any]:
 def _slow_down(stage: str) -> None:
     from prfpipe import measure
     from prfpipe.artifacts import summary
-    from prfpipe.loop import closing, measuring, run, stages
+    from prfpipe.loop import closing, run, stages
 
     match stage:
         case "plan":
             run._plan = _before(run._plan)
         case "baseline":
-            measuring._after = _go_on_measuring(measuring._after)
+            measure._invoke, measure._Session.run = _at(2, 2, measure._invoke), _stall(measure._Session.run)
         case "reprofile":
-            measure._invoke, measure._Session.run = _at_second(measure._invoke), _stall(measure._Session.run)
+            measure._invoke, measure._Session.run = _at(1, 3, measure._invoke), _stall(measure._Session.run)
         case "profile":
             stages._PROFILE_SECONDS = dict.fromkeys(stages._PROFILE_SECONDS, SECONDS)
             run.LOOP[run.Stage.PROFILE] = _told(run.LOOP[run.Stage.PROFILE])

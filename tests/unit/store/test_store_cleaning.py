@@ -96,6 +96,24 @@ def test_an_archive_that_a_cleaner_crossed_is_whole_in_the_end(kept: Any, tmp_pa
     assert {info.key.rpartition(f"{RUN}/")[2] for info in kept.store.list()} == {*FILES, STATEMENT}
 
 
+def test_a_file_lost_in_the_moment_of_committing_is_told_with_what_puts_it_back(kept: Any, tmp_path: Path) -> None:
+    class Slow(Watched):
+        """A server on which a delete lands when the archiver has just looked for the last time."""
+
+        def delete(self, key: str) -> None:
+            keep(kept.store, tmp_path / "run")
+            kept.store.delete(key)
+
+    interrupt(kept.store, tmp_path / "run")
+    age(kept.folder)
+    [found] = find_leftovers(kept.store, WEEK)
+    with pytest.raises(StoreError, match="was removed in the moment") as lost:
+        remove(Slow(kept.store), found)
+    assert f"prfpipe archive {RUN}" in lost.value.hint
+    keep(kept.store, tmp_path / "run")
+    assert {info.key.rpartition(f"{RUN}/")[2] for info in kept.store.list()} == {*FILES, STATEMENT}
+
+
 def test_uploads_in_parts_are_aborted_by_age(credentials: None) -> None:
     with RichS3() as server:
         server.start_upload("old", f"evidence/v1/lev-01/{RUN}/plan.json", NOW - timedelta(days=8))

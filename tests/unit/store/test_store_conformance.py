@@ -247,10 +247,10 @@ def test_a_listing_starts_after_any_text(store: Store, after: str, expected: lis
 
 def test_folders_are_named_once_and_in_order(kept: Kept) -> None:
     assert list(kept.store.folders("evidence")) == []
-    for key in ("b/x", "a/deep/er/x", "a/deep/y", "a/a/x", "a/file", "B/x"):
+    for key in ("b/x", "a/deep/er/x", "a/deep/y", "a/a/x", "a/file", "B/x", "b-c/x"):
         put(kept.store, key, b"x")
     kept.plant("a/.hidden/x", b"foreign")
-    assert list(kept.store.folders()) == ["B", "a", "b"]
+    assert list(kept.store.folders()) == ["B", "a", "b-c", "b"]
     assert list(kept.store.folders("a")) == ["a", "deep"]
 
 

@@ -1,6 +1,7 @@
 """What can go wrong between us and an S3 server."""
 
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,29 @@ def connect(url: str, limits: Limits = QUICK) -> Store:
 @pytest.fixture
 def store(faulty: FaultyS3) -> Store:
     return connect(faulty.url)
+
+
+def test_no_folder_is_lost_between_pages_whatever_it_is_called(faulty: FaultyS3, store: Store) -> None:
+    """`lev-01-b/` comes before `lev-01/`, on a page of its own."""
+    faulty.page = 1
+    for key in ("e/lev-01/x", "e/lev-01/y", "e/lev-01-b/x", "e/lev-010/x"):
+        store.put(key, DATA, DIGEST)
+    assert list(store.folders("e")) == ["lev-01-b", "lev-01", "lev-010"]
+
+
+def test_an_object_has_the_time_that_its_size_takes(faulty: FaultyS3) -> None:
+    """A second for the answer, and one for each kilobyte that was asked for."""
+
+    def slow(handler: s3.S3Handler) -> bool:
+        time.sleep(1.5)
+        return False
+
+    store = connect(faulty.url, Limits(connect=5, read=5, total=1.0, bytes_per_second=1000, pauses=()))
+    store.put("object", DATA, DIGEST)
+    faulty.fail("GET", slow, times=2)
+    assert store.get("object", DIGEST, max_bytes=len(DATA)) == DATA
+    with pytest.raises(StoreUnavailableError, match="so it was cut off"):
+        store.get("object")
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
