@@ -26,6 +26,8 @@ PLAN = bundles.plan()
 SCHEDULES = bundles.schedules(PLAN)
 MEASURED = tuple(bundles.invocations(PLAN, Stage.BASELINE))
 SET = SampleSet(schedules=SCHEDULES, invocations=MEASURED)
+END, INDEX = 1 + len(SCHEDULES) + len(MEASURED), MEASURED[-1].index
+"""The number of the last line, and the index of the invocation in it."""
 
 
 @pytest.fixture
@@ -166,15 +168,16 @@ EDITS: dict[str, tuple[Edit, str]] = {
     "dropped in the middle": (lambda lines: lines[:4] + lines[5:], "line 5: .*invocation 2 where 1 belongs"),
     "the first dropped": (lambda lines: lines[:3] + lines[4:], "line 4: .*invocation 1 where 0 belongs"),
     "reordered": (lambda lines: [*lines[:3], lines[4], lines[3], *lines[5:]], "line 4"),
-    "repeated": (lambda lines: [*lines, lines[-1]], "line 10: .*invocation 2 where 3 belongs"),
+    "repeated": (lambda lines: [*lines, lines[-1]], f"line {END + 1}: .*invocation {INDEX} where {INDEX + 1} belongs"),
     "repeated under a new index": (
-        lambda lines: [*lines, lines[-1].replace(b'"index":2', b'"index":3')], "line 10: .*ends before the one",
+        lambda lines: [*lines, lines[-1].replace(b'"index":%d' % INDEX, b'"index":%d' % (INDEX + 1))],
+        f"line {END + 1}: .*ends before the one",
     ),
     "no header": (lambda lines: lines[1:], "line 1: the header is missing"),
     "two headers": (lambda lines: [lines[0], *lines], "line 2: a second header"),
     "nothing": (lambda lines: [], "line 1: the header is missing"),
     "a schedule missing": (lambda lines: [*lines[:1], *lines[2:]], "before its schedule"),
-    "a second schedule": (lambda lines: [*lines, lines[1]], "line 10: a second schedule"),
+    "a second schedule": (lambda lines: [*lines, lines[1]], f"line {END + 1}: a second schedule"),
     "a sample too many": (on_line(5, longer("samples_ns")), "line 5: .*not what the schedule says"),
     "a block too many": (on_line(5, longer("wall_ns")), "line 5: .*not what the schedule says"),
     "an arm that was not run": (on_line(5, lambda value: value["order"].pop()), "line 5: .*does not name its arms"),
@@ -192,9 +195,9 @@ EDITS: dict[str, tuple[Edit, str]] = {
     "an unknown format": (on_line(1, lambda value: value.update(format="prfpipe/samples/v2")), "line 1"),
     "another stage": (on_line(1, lambda value: value.update(stage="reprofile")), "stage reprofile, not baseline"),
     "a stage that has no samples": (on_line(1, lambda value: value.update(stage="other")), "line 1"),
-    "spaces": (lambda lines: [*lines[:-1], lines[-1].replace(b":", b": ", 1)], "line 9: not in canonical form"),
+    "spaces": (lambda lines: [*lines[:-1], lines[-1].replace(b":", b": ", 1)], f"line {END}: not in canonical form"),
     "a key twice": (
-        lambda lines: [*lines[:-1], b'{"arms":{},' + lines[-1][1:]], "line 9: not in canonical form",
+        lambda lines: [*lines[:-1], b'{"arms":{},' + lines[-1][1:]], f"line {END}: not in canonical form",
     ),
     "keys in another order": (
         lambda lines: [*lines[:1], json.dumps(dict(reversed(json.loads(lines[1]).items()))).encode(), *lines[2:]],
@@ -204,8 +207,8 @@ EDITS: dict[str, tuple[Edit, str]] = {
         lambda lines: [*lines[:1], lines[1].replace(b'"group":1', b'"group":1e0'), *lines[2:]], "line 2",
     ),
     "an empty line": (lambda lines: [*lines[:3], b"", *lines[3:]], "line 4"),
-    "bad UTF-8": (lambda lines: [*lines[:-1], lines[-1].replace(b"tenth", b"\xff\xfe\xfd")], "line 9"),
-    "no JSON": (lambda lines: [*lines[:-1], b"{"], "line 9"),
+    "bad UTF-8": (lambda lines: [*lines[:-1], lines[-1].replace(b"tenth", b"\xff\xfe\xfd")], f"line {END}"),
+    "no JSON": (lambda lines: [*lines[:-1], b"{"], f"line {END}"),
 }  # fmt: skip
 
 
@@ -218,7 +221,7 @@ def test_a_sample_set_is_refused_with(finished: bytes, edit: Edit, message: str)
 def test_an_excluded_invocation_stays_and_may_be_incomplete(finished: bytes) -> None:
     edit = on_line(5, lambda value: value.update(excluded="the subject crashed", arms={}))
     found = read_samples(packed(edit(lines_of(finished))), NAME)
-    assert [item.excluded for item in found.invocations] == [None, "the subject crashed", None, None, None, None]
+    assert [item.excluded for item in found.invocations] == [None, "the subject crashed", *[None] * (len(MEASURED) - 2)]
 
 
 BYTES: dict[str, Callable[[bytes], bytes]] = {
