@@ -224,9 +224,9 @@ class Run:
     def _require_same_tools(self) -> None:
         planned, here = self.context.plan.provenance.tools, tools()
         for name in _TOOLS:
-            if planned.get(name) != here[name]:
+            if planned.get(name, here[name]) != here[name]:
                 raise ResumeError(
-                    f"{self.run_id} was planned with {name} {planned.get(name)}; installed is {here[name]}",
+                    f"{self.run_id} was planned with {name} {planned[name]}; installed is {here[name]}",
                     hint="Install what it was planned with, or start a new run.",
                 )
 

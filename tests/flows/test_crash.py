@@ -155,7 +155,7 @@ def test_a_new_worker_resumes_it_and_no_sample_is_lost(crashed: Crashed, monkeyp
     assert bench.ended(flow_run, SECONDS) == "COMPLETED", bench.flow_run(flow_run)
     [statement] = bench.store.rglob(STATEMENT)
     assert statement.parent.name == crashed.run_id
-    assert len(crashed.recorded) > 1
+    assert crashed.recorded
     assert crashed.recorded <= kept_lines(statement.parent)
     shorten(monkeypatch)
     report = audited(tree_of(statement.parent), Trust.in_keys(*Keys(bench.home / "keys").public_keys().own.values()))

@@ -40,11 +40,22 @@ def _after(work: Callable[..., Any]) -> Callable[..., Any]:
 _due: list[str] = []
 
 
-def _at(stalls: int, arms: int, invoke: Callable[..., Any]) -> Callable[..., Any]:
-    """A stage that measures ends by its rule: an invocation of so many subjects stalls, after `stalls` others."""
+def _before_the_baseline_ends(finish: Callable[..., Any]) -> Callable[..., Any]:
+    """Its samples are on the disk, and do not count yet."""
+
+    def finishing(writer: Any) -> Any:
+        if writer._stage == "baseline":
+            _linger()
+        return finish(writer)
+
+    return finishing
+
+
+def _at_second(invoke: Callable[..., Any]) -> Callable[..., Any]:
+    """The second invocation of three subjects stalls."""
 
     def invoking(bench: Any, scenario: Any, schedule: Any, workload: Any, index: int, *rest: Any) -> Any:
-        _due[:] = ["now"] if (index, len(bench.arms)) == (stalls, arms) else []
+        _due[:] = ["now"] if index == 1 and len(bench.arms) == 3 else []
         return invoke(bench, scenario, schedule, workload, index, *rest)
 
     return invoking
@@ -61,7 +72,7 @@ def _stall(work: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _slow_down(stage: str) -> None:
-    from prfpipe import measure
+    from prfpipe import measure, samples
     from prfpipe.artifacts import summary
     from prfpipe.loop import closing, run, stages
 
@@ -69,9 +80,9 @@ def _slow_down(stage: str) -> None:
         case "plan":
             run._plan = _before(run._plan)
         case "baseline":
-            measure._invoke, measure._Session.run = _at(2, 2, measure._invoke), _stall(measure._Session.run)
+            samples.SampleWriter.finish = _before_the_baseline_ends(samples.SampleWriter.finish)
         case "reprofile":
-            measure._invoke, measure._Session.run = _at(1, 3, measure._invoke), _stall(measure._Session.run)
+            measure._invoke, measure._Session.run = _at_second(measure._invoke), _stall(measure._Session.run)
         case "profile":
             stages._PROFILE_SECONDS = dict.fromkeys(stages._PROFILE_SECONDS, SECONDS)
             run.LOOP[run.Stage.PROFILE] = _told(run.LOOP[run.Stage.PROFILE])
