@@ -22,6 +22,7 @@ from prfpipe.models import HostFingerprint, NoiseProbe, Work
 NOISE_LIMIT_PERCENT = 30.0
 NAME_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,78}[A-Za-z0-9])?$"
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, folders in it are made for one user only
+_LOCK = Path("/tmp/prfpipe-host.lock")  # noqa: S108 - one for all users: what TMPDIR names may be each one's own
 _MEMORY_ROOM = 2 * 1024**3
 _LEFTOVER_S = 86_400
 _LANDLOCK_CREATE_RULESET = 444
@@ -29,9 +30,6 @@ _FEW_INTERRUPTS = 1_000
 _FAR_MORE = 10
 _SPINS = 200
 _SPIN_SIZE = 20_000
-
-
-_LOCK = Path("/tmp/prfpipe-host.lock")  # noqa: S108 - one for all users: what TMPDIR names may be each one's own
 
 
 def name() -> str:

@@ -54,12 +54,14 @@ def remove(store: Store, leftover: Leftover) -> bool:
     """
     if leftover.upload:
         store.discard(leftover.upload)
+    # Somebody may go on with a bundle after days. What goes before its statement comes, they put again.
+    if _is_committed(store, leftover):
+        return False
     for name in leftover.keys:
-        # Somebody may go on with a bundle after days. What goes before its statement comes, they put again.
-        if _is_committed(store, leftover):
-            return False
         store.delete(name)
-        if _is_committed(store, leftover) and not store.exists(name):
+        if _is_committed(store, leftover):
+            if store.exists(name):
+                return False
             raise StoreError(
                 f"{store.url(name)} was removed in the moment in which its bundle was committed",
                 hint=f"prfpipe archive {leftover.name} puts it back, where the run still is.",
