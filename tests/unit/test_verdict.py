@@ -309,6 +309,17 @@ def test_an_outer_clock_on_which_even_the_copies_of_the_baseline_differ_leaves_t
     assert (found.verdict, codes(found)[0]) == ("undecided", code)
 
 
+@pytest.mark.parametrize(("session", "verdict"), [(1.04, "adopt"), (1.11, "undecided"), (1.6, "reject")])
+def test_cpu_that_a_variant_may_take_to_end_leaves_the_verdict_open_and_more_is_moved_work(
+    session: float, verdict: str
+) -> None:
+    the_plan = plan()
+    found = decide(the_plan, measured(the_plan, 1.2, shapes={"candidate": {"session": session}}))
+    assert (found.verdict, "work-moved" in codes(found)) == (verdict, verdict != "adopt")
+    if verdict == "undecided":
+        assert "what a variant takes to end may come to" in found.reasons[0].message
+
+
 def test_one_disturbed_invocation_neither_hides_a_saving_nor_makes_one() -> None:
     the_plan = plan()
     good = measured(the_plan, 2.5, shapes={"candidate": {"session": 1.1}}).invocations
