@@ -19,8 +19,8 @@ _SEEN_FROM_OUTSIDE = Fraction(1, 2)
 _BEYOND_NOISE = 3
 # A subject that waits is judged by its CPU time only if it saved more of that than runs of the same code differ by.
 _MORE_THAN_NOISE = Fraction(1, 10)
-# What a variant takes to end belongs to no operation, and is in the CPU time of its process: up to this share of the
-# baseline's, by which a candidate with more to free (a cache, say) may honestly differ.
+# What a variant takes to end belongs to no operation, and is in the CPU time of its process. A candidate with more to
+# free (a cache, say) may honestly differ there, by up to this share of what the baseline's timed blocks use.
 _TO_END = Fraction(1, 10)
 _SUBJECTS_CLOCK = "the subject's clock"
 
@@ -59,7 +59,7 @@ def unseen_savings(invocations: Sequence[Invocation]) -> Iterator[Unseen]:
     if expected is not None and used.ns < expected * _SEEN_FROM_OUTSIDE:
         inner = _SUBJECTS_CLOCK if saved > 0 else "the CPU time of the timed blocks"
         inner += f" shows {_ms(saved if saved > 0 else expected)}"
-        to_end = _TO_END * sum(item.arms["baseline"].session_cpu_ns for item in invocations)
+        to_end = _TO_END * sum(_total(item.arms["baseline"], "cpu_ns") for item in invocations)
         yield _unseen("work-moved", inner, expected, used, "the CPU time of the process", to_end)
 
 

@@ -193,6 +193,12 @@ def test_a_stratum_that_is_fast_by_its_own_clock_alone_is_rejected_and_named(cod
     assert reason(found, code).startswith("busy: ")
 
 
+def test_a_small_saving_in_a_stratum_that_drowns_in_what_the_variants_take_to_end_is_no_objection() -> None:
+    the_plan = stratified()
+    found = decide(the_plan, run(the_plan, stratum=1.2, shapes={"candidate": {"session": 1.11}}))
+    assert (found.verdict, "work-moved" in codes(found)) == ("adopt", False)
+
+
 @pytest.mark.parametrize(
     ("code", "shape"), [("clock-disagrees", {"wall": 5.0}), ("work-moved", {"session": 5.0})], ids=["wall", "session"]
 )
