@@ -213,8 +213,16 @@ class Churn(Sampled):
     def tables(self) -> Sequence[GateTable]:
         """The plan, ratios to static, the longest latencies and what they waited for, what churn leaves behind."""
         static, churn = self.arms["static"], self.arms["churn"]
+        return (
+            self._plan,
+            churn_tables.ratios(static.served, churn.served),
+            churn_tables.spikes(churn.served),
+            churn_tables.processes(self._processes()),
+        )
+
+    def _processes(self) -> list[Process]:
         segment_ns = self.traffic.cycle_ns * self.traffic.cycles
-        found = [
+        return [
             Process(
                 arm.name,
                 arm.served,
@@ -223,14 +231,8 @@ class Churn(Sampled):
                 arm.peak_rss_kib,
                 (arm.segments - self.params.warm_up) * segment_ns,
             )
-            for arm in (static, churn)
+            for arm in (self.arms[name] for name in ARMS)
         ]
-        return (
-            self._plan,
-            churn_tables.ratios(static.served, churn.served),
-            churn_tables.spikes(churn.served),
-            churn_tables.processes(found),
-        )
 
     def _planned(self) -> Sequence[tuple[str, str]]:
         params = self.params
@@ -251,6 +253,7 @@ class Churn(Sampled):
             "A latency counts from when its operation was due: what a stall delays is in it (open loop).",
             "What an arm is behind at the end of a segment is added to the next one's waits.",
             "Bounds take samples for independent; operations that waited for the same stall are not quite.",
+            *churn_tables.overload(self._processes()),
         )
 
     def profile(self, subject: str, folder: Path) -> bytes | None:

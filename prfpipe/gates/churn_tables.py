@@ -12,6 +12,7 @@ from prfpipe.models import GateTable
 
 SPIKES = 8
 _NONE = "–"
+_OVERLOADED_PERCENT = 90
 
 
 class Served(NamedTuple):
@@ -41,6 +42,11 @@ class Process(NamedTuple):
     facts: Mapping[str, int]
     peak_rss_kib: int
     span_ns: int
+
+    @property
+    def busy_percent(self) -> float:
+        """How much of the time it served; over 100 it got more to do than it can."""
+        return 100 * sum(served.service_ns for served in self.served) / max(self.span_ns, 1)
 
 
 def latencies(served: Sequence[Served]) -> dict[str, list[int]]:
@@ -128,11 +134,23 @@ def processes(found: Sequence[Process]) -> GateTable:
     return GateTable(title="Processes", columns=columns, rows=tuple(_process(item, facts) for item in found))
 
 
+def overload(found: Sequence[Process]) -> list[str]:
+    """A note for each arm that was so busy that its latencies are those of a queue, whatever an operation takes.
+
+    With a load of 90 % the mean wait is 4.5 times the service even if all take equally long (Khinchine 1932).
+    """
+    return [
+        f"The {item.arm} arm was busy {item.busy_percent:.0f} % of the time: its latencies are mostly a queue's. "
+        "What shortens any operation, or a faster machine, shortens all of them."
+        for item in found
+        if item.busy_percent >= _OVERLOADED_PERCENT
+    ]
+
+
 def _process(item: Process, facts: Sequence[str]) -> tuple[str, ...]:
-    busy = sum(served.service_ns for served in item.served) / max(item.span_ns, 1)
     return (
         item.arm,
-        f"{100 * busy:.0f} %",
+        f"{item.busy_percent:.0f} %",
         str(len(item.pauses)),
         _ms(sum(item.pauses)),
         _ms(max(item.pauses, default=0)),

@@ -358,3 +358,11 @@ def test_processes_show_how_busy_each_arm_was() -> None:
     process = Process("churn", served("dispatch", 2, 4), [MS, MS, 2 * MS], {"modules": 7}, 2048, 20 * MS)
     table = churn_tables.processes([process])
     assert table.rows == (("churn", "30 %", "3", "4.000 ms", "2.000 ms", "2.0 MiB", "7"),)
+
+
+@pytest.mark.parametrize(("span_ms", "noted"), [(10, 0), (6.5, 1), (4, 1)])
+def test_an_arm_whose_latencies_are_a_queue_is_named(span_ms: float, noted: int) -> None:
+    process = Process("churn", served("dispatch", 2, 4), [], {}, 2048, int(span_ms * MS))
+    found = churn_tables.overload([process])
+    assert len(found) == noted
+    assert all("churn arm was busy" in note for note in found)
