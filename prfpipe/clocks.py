@@ -57,10 +57,10 @@ def unseen_savings(invocations: Sequence[Invocation]) -> Iterator[Unseen]:
     expected = _cpu_saving_to_expect(invocations, saved)
     used = _saved(invocations, "session_cpu_ns", _total)
     if expected is not None and used.ns < expected * _SEEN_FROM_OUTSIDE:
-        inner = _SUBJECTS_CLOCK if saved > 0 else "the CPU time of the timed blocks"
-        inner += f" shows {_ms(saved if saved > 0 else expected)}"
+        inner, shown = (_SUBJECTS_CLOCK, saved) if saved > 0 else ("the CPU time of the timed blocks", expected)
         to_end = _TO_END * sum(_total(item.arms["baseline"], "cpu_ns") for item in invocations)
-        yield _unseen("work-moved", inner, expected, used, "the CPU time of the process", to_end)
+        text = f"{inner} shows {_ms(shown)}"
+        yield _unseen("work-moved", text, expected, used, "the CPU time of the process", to_end)
 
 
 def _unseen_by_the_parent(invocations: Sequence[Invocation], measure: Measure) -> Unseen | None:
